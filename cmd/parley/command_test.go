@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 // try runs a command line in this process and returns what it printed.
@@ -234,6 +235,7 @@ func TestOperator(t *testing.T) {
 		operate("can no longer log in", "", "disable", "Joe")
 		operate("disabled", "", "list")
 		operate("can log in again", "", "enable", "Joe")
+		operate("no second factor", "", "reset-factor", "Joe")
 		operate("nobody called", "", "disable", "Mary")
 	}
 	all() // on the data
@@ -250,6 +252,16 @@ func TestOperator(t *testing.T) {
 		map[string]string{"name": "Joe", "password": "password456"}, &out); err != nil {
 		t.Errorf("with the new password: %v", err)
 	}
+	var begun chat.NewFactorOutput
+	if _, err := call(t.Context(), p.URL, "POST", "/account/factor", out.Token, nil, &begun); err != nil {
+		t.Fatal(err)
+	}
+	code := chattest.AppCode(t, begun.Secret, time.Now())
+	if _, err := call(t.Context(), p.URL, "PUT", "/account/factor", out.Token,
+		map[string]string{"code": code}, nil); err != nil {
+		t.Fatal(err)
+	}
+	operate("without a second factor", "", "reset-factor", "Joe")
 	operate("can no longer log in", "", "disable", "Joe")
 	if status, _ := call(t.Context(), p.URL, "GET", "/account", out.Token, nil, nil); status != 401 {
 		t.Errorf("a disabled person's request: %d", status)

@@ -188,7 +188,7 @@ func TestCommandsAreFound(t *testing.T) {
 		{"", "expected a command: serve, user, fsck, "},
 		{"serv", "there is no command serv, did you mean serve? (see parley --help)"},
 		{"serv --listen :1", "there is no command serv, did you mean serve?"},
-		{"user", "expected a command: add, passwd, link, list, disable or enable (see parley user --help)"},
+		{"user", "expected a command: add, passwd, link, reset-factor, list, disable or enable (see parley user --help)"},
 		{"user ad", "there is no command ad, did you mean add?"},
 		{"migrate --from x", "missing --to (see parley migrate --help)"},
 		{"serve --max-sends -2", "--max-sends: must be at least 1, or -1 for no limit"},

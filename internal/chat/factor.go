@@ -61,6 +61,14 @@ var ErrCode = &Error{Code: CodeUnauthenticated, Field: "code",
 var errWrongCode = &Error{Code: CodeForbidden, Field: "code",
 	Message: "This code is wrong or was used before. Wait for the next one."}
 
+// noFactor says that there is no second factor.
+func noFactor(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return &Error{Code: CodeConflict, Message: "There is no second factor."}
+	}
+	return err
+}
+
 // useCode takes a code of a person's second factor, each only once.
 // ErrNotFound if they have no second factor, [ErrCode] if there is no code.
 func (s *Service) useCode(ctx context.Context, user UserID, code string) error {
@@ -250,7 +258,7 @@ func (s *Service) RenewRecovery(ctx context.Context, who Caller, _ None) (Recove
 	}
 	f, version, err := s.factor(ctx, factorKind, who.User.ID)
 	if err != nil {
-		return RecoveryOutput{}, err
+		return RecoveryOutput{}, noFactor(err)
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "factor.recovery", User: who.User.ID}); err != nil {
 		return RecoveryOutput{}, err
@@ -297,7 +305,7 @@ func (s *Service) RemoveFactor(ctx context.Context, account Account) error {
 
 func (s *Service) removeFactor(ctx context.Context, who Caller, user UserID) error {
 	if _, _, err := s.factor(ctx, factorKind, user); err != nil {
-		return err
+		return noFactor(err)
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "factor.delete", User: user}); err != nil {
 		return err

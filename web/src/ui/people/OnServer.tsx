@@ -26,7 +26,7 @@ function removeFactor(person: User): void {
     kind: 'confirm', title: t('factor.resetTitle', { name: person.name }), text: t('factor.resetText'), action: t('factor.resetAction'), danger: true,
     run: async () => {
       await call('factor.reset', { user: person.id }).catch((err: unknown) => {
-        throw err instanceof ApiError && err.code === 'not_found' ? new ApiError(err.code, '', { text: 'factor.resetNone' }) : err
+        throw err instanceof ApiError && err.code === 'conflict' ? new ApiError(err.code, '', { text: 'factor.resetNone' }) : err
       })
       toast(t('factor.removed'))
     },
