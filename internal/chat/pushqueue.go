@@ -320,31 +320,27 @@ func plain(text string, most int) string {
 
 // PushEvents takes from a person's stream what ends notifications: a device
 // whose log-in is over is forgotten, and what was read elsewhere is not sent.
-// It reports whether the person came into a room.
-func (s *Service) PushEvents(ctx context.Context, user UserID, device SessionID,
-	events []Event) (entered bool, err error) {
+func (s *Service) PushEvents(ctx context.Context, user UserID, device SessionID, events []Event) error {
 	var read []*Read
 	for _, e := range events {
 		switch e.Kind {
 		case SessionRevoked:
 			if slices.Contains(e.Sessions, device) {
-				return entered, s.ForgetPush(ctx, user, device)
+				return s.ForgetPush(ctx, user, device)
 			}
 		case ReadMoved:
 			read = append(read, e.Read)
-		case RoomJoined:
-			entered = true
 		}
 	}
 	d, err := s.OnePush(ctx, user, device)
-	if errors.Is(err, ErrNotFound) || err != nil {
-		return entered, err
+	if err != nil {
+		return err
 	}
 	done := func(j PushJob) bool {
 		return slices.ContainsFunc(read, func(r *Read) bool { return r.Room == j.Room && r.No >= j.No })
 	}
 	if !slices.ContainsFunc(d.Waiting, done) {
-		return entered, nil
+		return nil
 	}
 	_, err = s.ChangePush(ctx, user, device, func(d *StoredPush) {
 		for _, j := range slices.Clone(d.Waiting) {
@@ -353,7 +349,7 @@ func (s *Service) PushEvents(ctx context.Context, user UserID, device SessionID,
 			}
 		}
 	})
-	return entered, err
+	return err
 }
 
 // PushDecision says why a person was notified of a message, or was not.

@@ -94,10 +94,13 @@ type Follower struct {
 	Name string // of letters; also the name of its lock and of its metrics
 	// Queues gives all queues, some at a time. It is used by sweeps.
 	Queues func(ctx context.Context, give func([]Queue) error) error
-	// Follows reports whether a stream is a queue, whose ID is the stream's
-	// name. Where it is nil, Wake finds the queues of the last sweep.
+	// Follows, if not nil, reports whether a stream is a queue whose ID is the
+	// stream's name, so that a new one is found when it is woken. All others
+	// are found by the next sweep.
 	Follows func(chat.Stream) bool
 	Cursors Cursors
+	// Start, if not nil, runs before anything else.
+	Start func(context.Context) error
 	// Before, if not nil, runs before a queue's events are read.
 	Before func(context.Context, Queue) error
 	// Handle handles the first of the events, in order, and returns how many
@@ -117,9 +120,6 @@ type Follower struct {
 	// Delay is how long after the first announcement a queue is served, so
 	// that many events are handled together; default at once.
 	Delay time.Duration
-	// Subscribe has the bell subscribed to all queues that a sweep finds,
-	// although there is Follows.
-	Subscribe bool
 }
 
 // ErrPaused means that a queue pauses until it is woken.
@@ -155,6 +155,47 @@ func (p RetryPolicy) Pause(failures int, err error) time.Duration {
 func IsRoom(s chat.Stream) bool {
 	_, ok := s.Room()
 	return ok
+}
+
+// AlsoRooms has a follower with queues of its own follow all rooms too, from
+// when it first runs on. Rooms are left out as long as idle, if not nil, says
+// so; then it is asked after the follower's own queues.
+func (f Follower) AlsoRooms(store chat.Store, idle func() bool) Follower {
+	own, rooms := f.Queues, Rooms(store)
+	positions := Records(store, f.Name)
+	follows := func() bool { return idle == nil || !idle() }
+	f.Start = func(ctx context.Context) error {
+		return StartNow(ctx, store, Follower{Name: f.Name, Queues: rooms, Cursors: positions})
+	}
+	f.Follows = func(s chat.Stream) bool { return IsRoom(s) && follows() }
+	f.Queues = func(ctx context.Context, give func([]Queue) error) error {
+		if err := own(ctx, give); err != nil || !follows() {
+			return err
+		}
+		return rooms(ctx, give)
+	}
+	f.Cursors = withRooms{f.Cursors, positions}
+	return f
+}
+
+// withRooms keeps the cursors of rooms apart from a follower's own.
+type withRooms struct{ own, rooms Cursors }
+
+func (c withRooms) of(q Queue) Cursors {
+	if q.ID == string(q.Stream) {
+		return c.rooms
+	}
+	return c.own
+}
+
+// Load implements [Cursors].
+func (c withRooms) Load(ctx context.Context, queues []Queue) ([]Cursor, error) {
+	return c.of(queues[0]).Load(ctx, queues)
+}
+
+// Save implements [Cursors].
+func (c withRooms) Save(ctx context.Context, q Queue, was chat.Position, now Cursor) error {
+	return c.of(q).Save(ctx, q, was, now)
 }
 
 // sweepPage is how many streams are compared at once.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -18,8 +19,9 @@ import (
 // Config is what a [Runner] is made of.
 type Config struct {
 	Log Log
-	// Bell, if not nil, is subscribed to the streams of followers without
-	// Follows or with Subscribe. Its handler must call Wake.
+	// Bell, if not nil, rings only for streams that were subscribed to: the
+	// followers' are. Its handler must call Wake and Gap. Without it, Wake is
+	// called for all streams.
 	Bell      chat.Bell
 	Followers []Follower
 	// Exclusive runs a job unless another node runs it, until ctx is done or
@@ -63,7 +65,7 @@ func New(cfg Config) *Runner {
 			f.Retry.First, f.Retry.Most = time.Second, 10*time.Minute
 		}
 		r.lines = append(r.lines, &worker{Follower: f, cfg: &r.cfg, again: make(chan struct{}, 1),
-			heard: map[chat.Stream]bool{}, work: make(chan struct{}, 1)})
+			came: make(chan struct{}, 1), heard: map[chat.Stream]bool{}, work: make(chan struct{}, 1)})
 	}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(collector{r})
@@ -105,6 +107,16 @@ func (r *Runner) Wake(streams ...chat.Stream) {
 	}
 }
 
+// Gap announces that events of a stream may have been missed, or that it is
+// new. After a gap in the server's stream, rooms may be new that nobody heard
+// of, so everything is checked.
+func (r *Runner) Gap(s chat.Stream) {
+	if s == chat.ServerStream {
+		r.Sweep("")
+	}
+	r.Wake(s)
+}
+
 // Sweep makes a follower check all its queues again, because queues were added
 // or events may have been missed. An empty name means all followers.
 func (r *Runner) Sweep(name string) {
@@ -118,7 +130,9 @@ func (r *Runner) Sweep(name string) {
 // Once sweeps, serves everything that is due, and returns. It is for tests.
 func (r *Runner) Once(ctx context.Context) error {
 	for _, l := range r.lines {
-		l.reset(true)
+		if err := l.begin(ctx); err != nil {
+			return err
+		}
 		if err := l.sweep(ctx); err != nil {
 			return err
 		}
@@ -160,13 +174,15 @@ type worker struct {
 	cfg   *Config
 	heard map[chat.Stream]bool // streams that the bell was asked for
 	again chan struct{}        // asks for a sweep
+	came  chan struct{}        // something is in fresh
 	work  chan struct{}        // a queue is ready
 
 	mu      sync.Mutex
 	running bool
 	queues  map[string]*entry        // with something to do
 	ready   []string                 // of those, whose turn it is, in order
-	known   map[chat.Stream][]string // queues of streams, without Follows
+	known   map[chat.Stream][]string // queues of streams that the bell or Follows do not tell of
+	fresh   map[chat.Stream]bool     // followed streams to subscribe to, found since the last sweep
 	later   []chat.Stream            // with Delay: woken soon
 }
 
@@ -185,8 +201,22 @@ func (l *worker) reset(running bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running, l.queues, l.ready, l.known = running, map[string]*entry{}, nil, map[chat.Stream][]string{}
-	l.later = nil
+	l.later, l.fresh = nil, map[chat.Stream]bool{}
 }
+
+// begin prepares for the first sweep.
+func (l *worker) begin(ctx context.Context) error {
+	if l.Start != nil {
+		if err := l.Start(ctx); err != nil {
+			return err
+		}
+	}
+	l.reset(true)
+	return nil
+}
+
+// follows reports whether a stream is a queue that needs no sweep to be found.
+func (l *worker) follows(s chat.Stream) bool { return l.Follows != nil && l.Follows(s) }
 
 func signal(c chan struct{}) {
 	select {
@@ -201,17 +231,18 @@ func (l *worker) wakeStreams(streams []chat.Stream) {
 	if !l.running {
 		return
 	}
+	for _, s := range streams {
+		if _, known := l.known[s]; !known && l.cfg.Bell != nil && !l.fresh[s] && l.follows(s) {
+			l.fresh[s] = true
+			signal(l.came)
+		}
+	}
 	if l.Delay == 0 {
 		l.wakeNow(streams)
 		return
 	}
-	for _, s := range streams {
-		if l.Follows != nil && !l.Follows(s) {
-			continue
-		}
-		if l.later = append(l.later, s); len(l.later) == 1 {
-			time.AfterFunc(l.Delay, l.wakeLater)
-		}
+	if l.later = append(l.later, streams...); len(l.later) == len(streams) {
+		time.AfterFunc(l.Delay, l.wakeLater)
 	}
 }
 
@@ -226,11 +257,8 @@ func (l *worker) wakeLater() {
 // wakeNow wakes the queues of streams. The lock is held.
 func (l *worker) wakeNow(streams []chat.Stream) {
 	for _, s := range streams {
-		if l.Follows != nil {
-			if l.Follows(s) {
-				l.wake(Queue{ID: string(s), Stream: s}, time.Time{})
-			}
-			continue
+		if l.follows(s) {
+			l.wake(Queue{ID: string(s), Stream: s}, time.Time{})
 		}
 		for _, id := range l.known[s] {
 			l.wake(Queue{ID: id, Stream: s}, time.Time{})
@@ -319,7 +347,9 @@ func (l *worker) status() Status {
 
 // run serves queues until ctx is done.
 func (l *worker) run(ctx context.Context) error {
-	l.reset(true)
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
 	defer l.reset(false)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -371,11 +401,21 @@ func (l *worker) sweeps(ctx context.Context) {
 			l.cfg.Logger.Warn("looking for streams that moved", "follower", l.Name, "error", err)
 			pause = min(pause, l.cfg.TakeOver)
 		}
-		select {
-		case <-l.again:
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return
+		next := time.After(pause)
+		for waiting := true; waiting; {
+			select {
+			case <-l.came:
+				if err := l.hear(ctx); err != nil && ctx.Err() == nil {
+					l.cfg.Logger.Warn("listening to new streams", "follower", l.Name, "error", err)
+					next = time.After(l.cfg.TakeOver)
+				}
+				continue
+			case <-l.again:
+			case <-next:
+			case <-ctx.Done():
+				return
+			}
+			waiting = false
 		}
 	}
 }
@@ -383,6 +423,12 @@ func (l *worker) sweeps(ctx context.Context) {
 // sweep wakes every queue that is behind its stream.
 func (l *worker) sweep(ctx context.Context) error {
 	known := map[chat.Stream][]string{}
+	if l.cfg.Bell != nil { // from now on it tells of new rooms
+		known[chat.ServerStream] = nil
+		if err := l.subscribe(ctx, chat.ServerStream); err != nil {
+			return err
+		}
+	}
 	err := l.Queues(ctx, func(queues []Queue) error {
 		heads, err := l.cfg.Log.Heads(ctx, streamsOf(queues)...)
 		if err != nil {
@@ -395,7 +441,7 @@ func (l *worker) sweep(ctx context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for i, q := range queues {
-			if l.Follows == nil || l.Subscribe {
+			if l.cfg.Bell != nil || !l.follows(q.Stream) {
 				known[q.Stream] = append(known[q.Stream], q.ID)
 				l.known[q.Stream] = append(slices.DeleteFunc(l.known[q.Stream],
 					func(id string) bool { return id == q.ID }), q.ID)
@@ -418,23 +464,38 @@ func (l *worker) sweep(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	l.known = known
-	l.mu.Unlock()
-	return l.subscribe(ctx, known)
-}
-
-// subscribe subscribes to the streams of the last sweep and unsubscribes from
-// others. Only sweeps calls it.
-func (l *worker) subscribe(ctx context.Context, known map[chat.Stream][]string) error {
-	if l.cfg.Bell == nil {
-		return nil
+	for s := range l.fresh { // found meanwhile
+		known[s] = append(known[s], string(s))
 	}
+	clear(l.fresh)
+	l.mu.Unlock()
 	for s := range l.heard {
 		if _, ok := known[s]; !ok {
 			l.cfg.Bell.Unsubscribe(s)
 			delete(l.heard, s)
 		}
 	}
-	for s := range known {
+	return l.subscribe(ctx, slices.Collect(maps.Keys(known))...)
+}
+
+// hear subscribes to streams that no sweep has found yet.
+func (l *worker) hear(ctx context.Context) error {
+	l.mu.Lock()
+	var streams []chat.Stream
+	for s := range l.fresh {
+		l.known[s] = []string{string(s)}
+		streams = append(streams, s)
+	}
+	l.mu.Unlock()
+	return l.subscribe(ctx, streams...)
+}
+
+// subscribe subscribes to streams. Only sweeps calls it.
+func (l *worker) subscribe(ctx context.Context, streams ...chat.Stream) error {
+	if l.cfg.Bell == nil {
+		return nil
+	}
+	for _, s := range streams {
 		if l.heard[s] {
 			continue
 		}

@@ -26,10 +26,10 @@ const parallel = 4
 // Follower returns the follower that sends.
 func (s *Sender) Follower() follow.Follower {
 	return follow.Follower{
-		Name: Name, Queues: s.queues, Cursors: cursors{s, follow.Records(s.Service.Store, Name)},
+		Name: Name, Queues: s.people, Cursors: cursors{s},
 		Before: s.serve, Handle: s.handle, Parallel: parallel, Sweep: s.Sweep,
 		Retry: follow.RetryPolicy{First: time.Second, Most: time.Minute},
-	}
+	}.AlsoRooms(s.Service.Store, nil)
 }
 
 func personOf(q follow.Queue) (chat.UserID, bool) {
@@ -37,23 +37,15 @@ func personOf(q follow.Queue) (chat.UserID, bool) {
 	return chat.UserID(id), ok
 }
 
-// queues gives the rooms, and the people who have something to send.
-func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) error {
-	rooms := follow.Rooms(s.Service.Store)
-	if err := follow.StartNow(ctx, s.Service.Store, follow.Follower{Name: Name, Queues: rooms,
-		Cursors: follow.Records(s.Service.Store, Name)}); err != nil {
-		return err
-	}
-	if err := s.Service.ServeResets(ctx); err != nil {
-		return err
-	}
+// people gives those who have something to send.
+func (s *Sender) people(ctx context.Context, give func([]follow.Queue) error) error {
 	for after := ""; ; {
 		busy, next, err := s.Service.MailQueues(ctx, after)
 		if err != nil {
 			return err
 		}
 		if next == "" {
-			break
+			return nil
 		}
 		after = next
 		queues := make([]follow.Queue, len(busy))
@@ -67,7 +59,6 @@ func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) er
 			}
 		}
 	}
-	return rooms(ctx, give)
 }
 
 // serve sends what is due to a person.
@@ -102,18 +93,11 @@ func (s *Sender) handle(ctx context.Context, q follow.Queue, events []chat.Event
 	return len(events), nil
 }
 
-// cursors keeps the cursors of rooms as records. Those of people are when they
-// are served next, which their mail says.
-type cursors struct {
-	s     *Sender
-	rooms follow.Cursors
-}
+// cursors of people are when they are served next, which their mail says.
+type cursors struct{ s *Sender }
 
 // Load implements [follow.Cursors].
 func (c cursors) Load(ctx context.Context, queues []follow.Queue) ([]follow.Cursor, error) {
-	if _, ok := personOf(queues[0]); !ok {
-		return c.rooms.Load(ctx, queues)
-	}
 	all := make([]follow.Cursor, len(queues))
 	for i, q := range queues {
 		user, _ := personOf(q)
@@ -126,9 +110,4 @@ func (c cursors) Load(ctx context.Context, queues []follow.Queue) ([]follow.Curs
 }
 
 // Save implements [follow.Cursors].
-func (c cursors) Save(ctx context.Context, q follow.Queue, was chat.Position, now follow.Cursor) error {
-	if _, ok := personOf(q); ok {
-		return nil
-	}
-	return c.rooms.Save(ctx, q, was, now)
-}
+func (cursors) Save(context.Context, follow.Queue, chat.Position, follow.Cursor) error { return nil }

@@ -46,10 +46,10 @@ func (p *people) all() []chat.UserID {
 // Follower returns the follower that notifies.
 func (s *Sender) Follower() follow.Follower {
 	return follow.Follower{
-		Name: Name, Queues: s.queues, Cursors: cursors{s, follow.Records(s.Service.Store, Name)},
+		Name: Name, Queues: s.devices, Cursors: cursors{s},
 		Before: s.serve, Handle: s.handle, Parallel: parallel, Sweep: s.Sweep,
 		Retry: follow.RetryPolicy{First: time.Second, Most: time.Minute},
-	}
+	}.AlsoRooms(s.Service.Store, func() bool { return len(s.people.all()) == 0 })
 }
 
 func queueOf(d chat.StoredPush) follow.Queue {
@@ -68,15 +68,8 @@ func deviceOf(q follow.Queue) (user chat.UserID, device chat.SessionID, ok bool)
 	return chat.UserID(u), chat.SessionID(d), ok
 }
 
-// queues gives the devices, and if there are any, the rooms.
-func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) error {
-	// Rooms begin where they are when the server first has this follower, and
-	// not with the first device, which may be here before it is known.
-	rooms := follow.Rooms(s.Service.Store)
-	if err := follow.StartNow(ctx, s.Service.Store, follow.Follower{Name: Name, Queues: rooms,
-		Cursors: follow.Records(s.Service.Store, Name)}); err != nil {
-		return err
-	}
+// devices gives the devices.
+func (s *Sender) devices(ctx context.Context, give func([]follow.Queue) error) error {
 	var ids []chat.UserID
 	for after := ""; ; {
 		page, next, err := s.Service.AllPush(ctx, after)
@@ -101,10 +94,7 @@ func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) er
 		}
 	}
 	s.people.set(ids)
-	if len(ids) == 0 {
-		return nil
-	}
-	return rooms(ctx, give)
+	return nil
 }
 
 // serve sends what a device waits for.
@@ -119,12 +109,8 @@ func (s *Sender) serve(ctx context.Context, q follow.Queue) error {
 
 func (s *Sender) handle(ctx context.Context, q follow.Queue, events []chat.Event) (int, error) {
 	if user, device, ok := deviceOf(q); ok {
-		entered, err := s.Service.PushEvents(ctx, user, device, events)
-		if err != nil {
+		if err := s.Service.PushEvents(ctx, user, device, events); err != nil {
 			return 0, err
-		}
-		if entered {
-			s.SweepNow() // the room may be new to the follower
 		}
 		return len(events), nil
 	}
@@ -145,18 +131,11 @@ func (s *Sender) handle(ctx context.Context, q follow.Queue, events []chat.Event
 	return len(events), nil
 }
 
-// cursors keeps the cursors of rooms as records, and those of devices with the
-// devices.
-type cursors struct {
-	s     *Sender
-	rooms follow.Cursors
-}
+// cursors keeps the cursors of devices with the devices.
+type cursors struct{ s *Sender }
 
 // Load implements [follow.Cursors].
 func (c cursors) Load(ctx context.Context, queues []follow.Queue) ([]follow.Cursor, error) {
-	if _, _, ok := deviceOf(queues[0]); !ok {
-		return c.rooms.Load(ctx, queues)
-	}
 	all := make([]follow.Cursor, len(queues))
 	for i, q := range queues {
 		if len(queues) > 1 { // a sweep, which has just listed them
@@ -175,10 +154,7 @@ func (c cursors) Load(ctx context.Context, queues []follow.Queue) ([]follow.Curs
 
 // Save implements [follow.Cursors].
 func (c cursors) Save(ctx context.Context, q follow.Queue, was chat.Position, now follow.Cursor) error {
-	user, device, ok := deviceOf(q)
-	if !ok {
-		return c.rooms.Save(ctx, q, was, now)
-	}
+	user, device, _ := deviceOf(q)
 	further := false
 	_, err := c.s.Service.ChangePush(ctx, user, device, func(d *chat.StoredPush) {
 		if further = d.Position != was; !further {

@@ -16,7 +16,8 @@ import (
 // Bell is a [chat.Bell] on sharded pub/sub: a stream's channel is in the
 // stream's slot, so the script that appends an event publishes it in the same
 // step. A message is an event as JSON, as clients get it (docs/protocol.md), or
-// a signal.
+// a signal, or on the server's channel {"room": ...}, a room that is about to
+// be created: a gap in its stream, as no one can have subscribed to it.
 //
 // After a lost connection, [chat.Handler]'s Gap is called once the channel is
 // subscribed again.
@@ -85,6 +86,11 @@ func (b *Bell) Signal(ctx context.Context, signal chat.Signal) {
 	}
 }
 
+// made is what the server's channel says before a room is created.
+type made struct {
+	Room chat.RoomID `json:"room"`
+}
+
 // stream returns the stream of a channel.
 func (b *Bell) stream(channel string) chat.Stream {
 	_, rest, _ := strings.Cut(channel, "{")
@@ -100,6 +106,12 @@ func (b *Bell) message(channel, payload string) {
 	e, err := b.store.decode(payload)
 	if err == nil && e.Seq > 0 {
 		(*handler).Event(&e)
+		return
+	}
+	var made made
+	if b.stream(channel) == chat.ServerStream && json.Unmarshal([]byte(payload), &made) == nil &&
+		made.Room != "" {
+		(*handler).Gap(chat.RoomStream(made.Room))
 		return
 	}
 	var signal chat.Signal

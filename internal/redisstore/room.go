@@ -246,8 +246,8 @@ func isRefusal(err error) bool {
 		chat.CodeInvalid, chat.CodeForbidden, chat.CodeRateLimited}, chat.AsError(err).Code)
 }
 
-// list adds a room to the indexes before it is created: readers skip rooms that
-// do not exist. undo removes it again.
+// list adds a room to the indexes before it is created, and tells the bell:
+// readers skip rooms that do not exist. undo removes it again.
 func (s *Store) list(ctx context.Context, r chat.Room) (undo func(), err error) {
 	created, all, public := s.keys.user(r.CreatedBy, "created"), s.keys.server("rooms"),
 		s.keys.server("public")
@@ -273,6 +273,15 @@ func (s *Store) list(ctx context.Context, r chat.Room) (undo func(), err error) 
 		if n > 0 {
 			added = append(added, undos[i])
 		}
+	}
+	text, err := json.Marshal(made{r.ID})
+	if err != nil {
+		return nil, err
+	}
+	// Before it is created, so that who listens to every room misses nothing.
+	if err := s.client.Do(ctx, b().Spublish().Channel(s.keys.channel(chat.ServerStream)).
+		Message(string(text)).Build()).Error(); err != nil {
+		return nil, err
 	}
 	return func() {
 		for _, r := range s.client.DoMulti(context.WithoutCancel(ctx), added...) {

@@ -24,11 +24,10 @@ const (
 )
 
 // Follower returns what keeps the index. Again asks its runner for a sweep.
-// Subscribe says that the bell does not ring for all rooms by itself.
-func (x *Index) Follower(again func(), subscribe bool) follow.Follower {
+func (x *Index) Follower(again func()) follow.Follower {
 	x.again = again
 	return follow.Follower{
-		Name: Name, Queues: x.queues, Follows: follow.IsRoom, Subscribe: subscribe, Cursors: x,
+		Name: Name, Queues: x.queues, Follows: follow.IsRoom, Cursors: x,
 		Before: x.build, Handle: x.handle, EveryNode: true, Delay: delay, Parallel: 4, Batch: 500,
 		Sweep: time.Minute,
 	}

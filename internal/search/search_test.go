@@ -53,7 +53,7 @@ func (f *fixture) open(id string) {
 	f.Must("open the index", err)
 	f.Index = f.index
 	f.runner = follow.New(follow.Config{Log: f.Store,
-		Followers: []follow.Follower{f.index.Follower(func() {}, false)}, Now: f.Now})
+		Followers: []follow.Follower{f.index.Follower(func() {})}, Now: f.Now})
 }
 
 // reopen closes the index, lets something happen to its files, and opens it.

@@ -65,10 +65,14 @@ func (c *Core) followers(cfg Config) (*follow.Runner, *mail.Sender, func()) {
 	}
 	var runner *follow.Runner
 	if c.search != nil {
-		all = append(all, c.search.Follower(func() { runner.Sweep(search.Name) }, c.Shared))
+		all = append(all, c.search.Follower(func() { runner.Sweep(search.Name) }))
+	}
+	var bell chat.Bell
+	if c.Shared { // otherwise it rings for all streams by itself
+		bell = c.Bell
 	}
 	runner = follow.New(follow.Config{
-		Log: c.Store, Bell: c.Bell, Followers: all,
+		Log: c.Store, Bell: bell, Followers: all,
 		Exclusive: c.Exclusive, Elsewhere: backend.ErrElsewhere, Logger: c.Log, Metrics: cfg.Metrics,
 	})
 	c.Service.OutgoingChanged = func() { runner.Sweep(outgoing.Name) }
@@ -96,5 +100,5 @@ func (e bellHandlers) Event(event *chat.Event) {
 // Gap implements [chat.Handler].
 func (e bellHandlers) Gap(s chat.Stream) {
 	e.Hub.Gap(s)
-	e.followers.Wake(s)
+	e.followers.Gap(s)
 }
