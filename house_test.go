@@ -86,6 +86,8 @@ var house = []room{
 		[]string{"internal/chat", "internal/clientinfo", "internal/httperror", "internal/limit",
 			"internal/netguard"}},
 	{"", "internal/oidc/oidctest", "", nil},
+	{"", "internal/passkey", "checks passkeys (WebAuthn) for the server's address",
+		[]string{"internal/chat"}},
 	{"", "internal/incoming", "incoming webhooks: the formats of Slack and GitHub, as markdown",
 		[]string{"internal/chat", "internal/clientinfo", "internal/httperror"}},
 	{"", "internal/outgoing", "outgoing webhooks, a follower: signs, retries, keeps dead letters",

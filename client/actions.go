@@ -33,10 +33,23 @@ func (a Actions) SessionRedeem(ctx context.Context, in LogInLinkInput) (LoggedIn
 	return call[LoggedInOutput](ctx, a, action{"session.redeem", "POST", "/sessions/link"}, in)
 }
 
+// PasskeyAsk calls passkey.ask: begin to use a passkey. For session.passkey,
+// session.prove, or in place of a code. Any passkey of this server can answer;
+// the authenticator has to verify the person.
+func (a Actions) PasskeyAsk(ctx context.Context) (ChallengeOutput, error) {
+	return call[ChallengeOutput](ctx, a, action{"passkey.ask", "POST", "/sessions/passkey/challenge"}, none{})
+}
+
+// SessionPasskey calls session.passkey: log in with a passkey. Without name and
+// password, and without another factor.
+func (a Actions) SessionPasskey(ctx context.Context, in PasskeyAnswer) (LoggedInOutput, error) {
+	return call[LoggedInOutput](ctx, a, action{"session.passkey", "POST", "/sessions/passkey"}, in)
+}
+
 // SessionProve calls session.prove: confirm that it is you. With a code of your
-// second factor, or without one with your password. Counts for ten minutes in
-// this session, as a log-in does. What needs it answers with an error of the
-// kind proof.
+// second factor or a passkey, or without one with your password. Counts for ten
+// minutes in this session, as a log-in does. What needs it answers with an
+// error of the kind proof.
 func (a Actions) SessionProve(ctx context.Context, in ProofInput) error {
 	_, err := call[none](ctx, a, action{"session.prove", "POST", "/sessions/current/proof"}, in)
 	return err
@@ -156,17 +169,50 @@ func (a Actions) FactorRecovery(ctx context.Context) (RecoveryOutput, error) {
 	return call[RecoveryOutput](ctx, a, action{"factor.recovery", "POST", "/account/factor/recovery"}, none{})
 }
 
-// FactorDelete calls factor.delete: remove your second factor. Unless your role
-// needs one. Needs a proof that it is you.
+// FactorDelete calls factor.delete: remove your authenticator app. Unless it is
+// the last second factor and your role needs one. Needs a proof that it is you.
 func (a Actions) FactorDelete(ctx context.Context) error {
 	_, err := call[none](ctx, a, action{"factor.delete", "DELETE", "/account/factor"}, none{})
 	return err
 }
 
 // FactorReset calls factor.reset: remove the second factor of somebody who has
-// lost it. For admins and owners. Needs a proof that it is you.
+// lost it. All of them, passkeys and recovery codes too. For admins and owners.
+// Needs a proof that it is you.
 func (a Actions) FactorReset(ctx context.Context, in UserInput) error {
 	_, err := call[none](ctx, a, action{"factor.reset", "DELETE", "/users/{user}/factor"}, in)
+	return err
+}
+
+// PasskeyList calls passkey.list: your passkeys.
+func (a Actions) PasskeyList(ctx context.Context) (PasskeyList, error) {
+	return call[PasskeyList](ctx, a, action{"passkey.list", "GET", "/account/passkeys"}, none{})
+}
+
+// PasskeyBegin calls passkey.begin: begin to add a passkey. Needs a proof that
+// it is you.
+func (a Actions) PasskeyBegin(ctx context.Context) (ChallengeOutput, error) {
+	return call[ChallengeOutput](ctx, a, action{"passkey.begin", "POST", "/account/passkeys/challenge"}, none{})
+}
+
+// PasskeyFinish calls passkey.finish: add a passkey. From then on a password
+// alone does not log in any more. With the first second factor come recovery
+// codes. A session that could only do this ends, and a whole one takes its
+// place.
+func (a Actions) PasskeyFinish(ctx context.Context, in NewPasskeyInput) (RecoveryOutput, error) {
+	return call[RecoveryOutput](ctx, a, action{"passkey.finish", "POST", "/account/passkeys"}, in)
+}
+
+// PasskeyRename calls passkey.rename: rename a passkey.
+func (a Actions) PasskeyRename(ctx context.Context, in RenamePasskeyInput) error {
+	_, err := call[none](ctx, a, action{"passkey.rename", "PATCH", "/account/passkeys/{passkey}"}, in)
+	return err
+}
+
+// PasskeyDelete calls passkey.delete: remove a passkey. Unless it is the last
+// second factor and your role needs one. Needs a proof that it is you.
+func (a Actions) PasskeyDelete(ctx context.Context, in PasskeyInput) error {
+	_, err := call[none](ctx, a, action{"passkey.delete", "DELETE", "/account/passkeys/{passkey}"}, in)
 	return err
 }
 

@@ -28,6 +28,9 @@ type BanList = chat.BanList
 // BotInput describes a new bot.
 type BotInput = chat.BotInput
 
+// ChallengeOutput is what an authenticator is to sign.
+type ChallengeOutput = chat.ChallengeOutput
+
 // Code classifies an Error.
 type Code = chat.Code
 
@@ -216,6 +219,9 @@ type MuteInput = chat.MuteInput
 // NewFactorOutput is a second factor that waits for its first code.
 type NewFactorOutput = chat.NewFactorOutput
 
+// NewPasskeyInput is a passkey that a browser has made.
+type NewPasskeyInput = chat.NewPasskeyInput
+
 // Notify is a person's level for a room on their list.
 type Notify = chat.Notify
 
@@ -247,6 +253,18 @@ type OutgoingList = chat.OutgoingList
 // OutgoingOutput is a new outgoing webhook.
 type OutgoingOutput = chat.OutgoingOutput
 
+// Passkey is what people see of a passkey.
+type Passkey = chat.Passkey
+
+// PasskeyAnswer is what an authenticator has signed.
+type PasskeyAnswer = chat.PasskeyAnswer
+
+// PasskeyInput names a passkey.
+type PasskeyInput = chat.PasskeyInput
+
+// PasskeyList is a person's passkeys.
+type PasskeyList = chat.PasskeyList
+
 // PasswordInput changes a password.
 type PasswordInput = chat.PasswordInput
 
@@ -265,8 +283,8 @@ type Preview = chat.Preview
 // PreviewList lists the previews of a message's links.
 type PreviewList = chat.PreviewList
 
-// ProofInput proves who the caller is: by a code if they have a second factor,
-// else by their password.
+// ProofInput proves who the caller is: by a code or a passkey if they have a
+// second factor, else by their password.
 type ProofInput = chat.ProofInput
 
 // Provider is where people can log in instead of with a password.
@@ -328,6 +346,9 @@ type RecoveryOutput = chat.RecoveryOutput
 
 // RemoveMemberInput removes a person from a room.
 type RemoveMemberInput = chat.RemoveMemberInput
+
+// RenamePasskeyInput names a passkey anew.
+type RenamePasskeyInput = chat.RenamePasskeyInput
 
 // ResetInput sets a new password.
 type ResetInput = chat.ResetInput

@@ -58,7 +58,7 @@ func run(ctx context.Context, args, environ []string, c console) error {
 			b.command("add", "Add a person. The password is asked for, or read from standard input.", &userAdd{in: people}),
 			b.command("passwd", "Set a person's password and end all their sessions. The password is asked for, or read from standard input.", &userPasswd{in: people}),
 			b.command("link", "Print a link that logs a person in once, where there are no passwords or they lost theirs.", &userLink{in: people}),
-			b.command("reset-factor", "Remove the second factor of a person who has lost it.", &userResetFactor{in: people}),
+			b.command("reset-factor", "Remove the second factors of a person who has lost them, passkeys too.", &userResetFactor{in: people}),
 			b.command("list", "List all people.", &userList{in: people}),
 			b.command("disable", "Keep a person from logging in, and end all their sessions.",
 				&userDisable{in: people}),

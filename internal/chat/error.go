@@ -38,6 +38,8 @@ type Details struct {
 	Kind   Restriction `json:"kind" enum:"archived,muted,banned,announce,slow,disabled,code,proof,factor" doc:"Why the request was refused"`
 	Until  time.Time   `json:"until,omitzero" doc:"When the restriction ends, if known"`
 	Reason string      `json:"reason,omitempty" doc:"Reason given by the moderator"`
+
+	Factors []string `json:"factors,omitempty" doc:"With code: what the second factor can be passed with: app, passkey, recovery"`
 }
 
 // Restriction is the reason why a person may not do something.

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A second factor is an authenticator app, whose secret the server shares, with
-// recovery codes for those who lose it. Whoever has one is asked for a code
-// after the password, or after a link from the operator. A log-in at a provider
-// needs none: what it asks for is up to the provider.
+// A second factor is an authenticator app, whose secret the server shares, or a
+// passkey, with recovery codes for those who lose it. Whoever has one is asked
+// for it after the password, or after a link from the operator. A log-in at a
+// provider needs none: what it asks for is up to the provider.
 
 const (
 	// factorKind is the kind of record of a person's second factor, under their
@@ -29,7 +29,7 @@ const FactorFor = 15 * time.Minute
 const recoveryCodes = 10
 
 type factor struct {
-	Secret    []byte    `json:"secret"`
+	Secret    []byte    `json:"secret"` // of the app; empty for those with passkeys only
 	CreatedAt time.Time `json:"created_at"`
 	Step      int64     `json:"step"`     // of the last code that was used
 	Recovery  []string  `json:"recovery"` // hashes of the codes that are left
@@ -52,33 +52,78 @@ func (s *Service) putFactor(ctx context.Context, kind string, user UserID, f fac
 	return err
 }
 
-// ErrCode asks for a code of the second factor in the field code.
-var ErrCode = &Error{Code: CodeUnauthenticated, Field: "code",
-	Message: "Enter the code that your authenticator app shows, or a recovery code.",
-	Details: &Details{Kind: NeedsCode}}
+// With these a second factor is passed.
+const (
+	ByApp      = "app"      // a code of an authenticator app
+	ByPasskey  = "passkey"  // an answer of an authenticator
+	ByRecovery = "recovery" // a recovery code
+)
+
+// needsCode asks for a second factor, in the field code or passkey.
+func needsCode(by []string) *Error {
+	e := &Error{Code: CodeUnauthenticated, Field: "code",
+		Message: "Enter the code that your authenticator app shows, or a recovery code.",
+		Details: &Details{Kind: NeedsCode, Factors: by}}
+	if !slices.Contains(by, ByApp) {
+		e.Message = "Use your passkey, or enter a recovery code."
+	}
+	return e
+}
 
 // errWrongCode tells no reason: it may be old, used or another one's.
 var errWrongCode = &Error{Code: CodeForbidden, Field: "code",
 	Message: "This code is wrong or was used before. Wait for the next one."}
 
-// noFactor says that there is no second factor.
-func noFactor(err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return &Error{Code: CodeConflict, Message: "There is no second factor."}
+// errNoFactor says that there is no second factor to change.
+var errNoFactor = &Error{Code: CodeConflict, Message: "There is no second factor."}
+
+// factorsOf returns with what a person can pass the second factor; nothing if
+// they have none.
+func (s *Service) factorsOf(ctx context.Context, user UserID) (by []string, err error) {
+	f, _, err := s.factor(ctx, factorKind, user)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
 	}
-	return err
+	keys, _, err := s.passkeys(ctx, user)
+	if len(f.Secret) > 0 {
+		by = append(by, ByApp)
+	}
+	if len(keys) > 0 {
+		by = append(by, ByPasskey)
+	}
+	if len(by) > 0 && len(f.Recovery) > 0 {
+		by = append(by, ByRecovery)
+	}
+	return by, err
 }
 
-// useCode takes a code of a person's second factor, each only once.
-// ErrNotFound if they have no second factor, [ErrCode] if there is no code.
-func (s *Service) useCode(ctx context.Context, user UserID, code string) error {
+// useFactor takes a code of a person's second factor, or an answer of one of
+// their passkeys, each only once. ErrNotFound if they have no second factor,
+// an error of the kind [NeedsCode] if neither is given.
+func (s *Service) useFactor(ctx context.Context, who Caller, user UserID, code string,
+	key *PasskeyAnswer) error {
+	by, err := s.factorsOf(ctx, user)
+	switch {
+	case err != nil:
+		return err
+	case len(by) == 0:
+		return ErrNotFound
+	case key != nil:
+		owner, err := s.usePasskey(ctx, who, *key)
+		if err == nil && owner != user {
+			err = ErrPasskey
+		}
+		return err
+	case code == "":
+		return needsCode(by)
+	}
 	for {
 		f, version, err := s.factor(ctx, factorKind, user)
+		if errors.Is(err, ErrNotFound) { // only a passkey, without recovery codes
+			err = errWrongCode
+		}
 		if err != nil {
 			return err
-		}
-		if code == "" {
-			return ErrCode
 		}
 		if !f.take(code, s.now()) {
 			return errWrongCode
@@ -91,14 +136,15 @@ func (s *Service) useCode(ctx context.Context, user UserID, code string) error {
 	}
 }
 
-// passSecond takes the code of a log-in, if the person has a second factor.
-func (s *Service) passSecond(ctx context.Context, who Caller, user User, code string) error {
-	err := s.useCode(ctx, user.ID, code)
+// passSecond takes the second factor of a log-in, if the person has one.
+func (s *Service) passSecond(ctx context.Context, who Caller, user User, code string,
+	key *PasskeyAnswer) error {
+	err := s.useFactor(ctx, who, user.ID, code, key)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case errors.Is(err, ErrForbidden):
-		s.Log.Warn("wrong code of a second factor", "name", user.Name, "address", who.Addr)
+		s.Log.Warn("wrong second factor", "name", user.Name, "address", who.Addr)
 	}
 	return err
 }
@@ -106,9 +152,11 @@ func (s *Service) passSecond(ctx context.Context, who Caller, user User, code st
 // take marks a code as used, if it is one.
 func (f *factor) take(code string, now time.Time) bool {
 	code = plainCode(code)
-	if step, ok := totpStepOf(f.Secret, code, now, f.Step); ok {
-		f.Step = step
-		return true
+	if len(f.Secret) > 0 { // everyone knows the codes of an empty one
+		if step, ok := totpStepOf(f.Secret, code, now, f.Step); ok {
+			f.Step = step
+			return true
+		}
 	}
 	i := slices.Index(f.Recovery, hashToken(code))
 	if i < 0 {
@@ -141,10 +189,11 @@ func newRecovery() (shown, hashes []string) {
 
 // FactorOutput is the state of a person's second factor.
 type FactorOutput struct {
-	Enabled   bool      `json:"enabled" doc:"There is one"`
+	Enabled   bool      `json:"enabled" doc:"There is an authenticator app"`
 	CreatedAt time.Time `json:"created_at,omitzero" doc:"Since when"`
 	Recovery  int       `json:"recovery,omitempty" doc:"How many recovery codes are left"`
-	Demanded  bool      `json:"demanded,omitempty" doc:"Your role needs one: it cannot be removed"`
+	Passkeys  int       `json:"passkeys,omitempty" doc:"How many passkeys there are, see passkey.list"`
+	Demanded  bool      `json:"demanded,omitempty" doc:"Your role needs a second factor: the last cannot be removed"`
 }
 
 // GetFactor returns the state of the caller's second factor.
@@ -154,11 +203,12 @@ func (s *Service) GetFactor(ctx context.Context, who Caller, _ None) (FactorOutp
 		return FactorOutput{}, err
 	}
 	f, _, err := s.factor(ctx, factorKind, who.User.ID)
-	if errors.Is(err, ErrNotFound) {
-		return FactorOutput{Demanded: demanded}, nil
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return FactorOutput{}, err
 	}
-	return FactorOutput{Enabled: true, CreatedAt: f.CreatedAt, Recovery: len(f.Recovery),
-		Demanded: demanded}, err
+	keys, _, err := s.passkeys(ctx, who.User.ID)
+	return FactorOutput{Enabled: len(f.Secret) > 0, CreatedAt: f.CreatedAt, Recovery: len(f.Recovery),
+		Passkeys: len(keys), Demanded: demanded}, err
 }
 
 // NewFactorOutput is a second factor that waits for its first code.
@@ -213,6 +263,9 @@ func (s *Service) ConfirmFactor(ctx context.Context, who Caller, in CodeInput) (
 	if err := s.limit(ctx, "code:"+string(who.User.ID), s.Limits.Guesses); err != nil {
 		return out, err
 	}
+	if err := s.mayEnrol(ctx, who); err != nil {
+		return out, err
+	}
 	f, _, err := s.factor(ctx, newFactorKind, who.User.ID)
 	if errors.Is(err, ErrNotFound) || err == nil && !s.now().Before(f.Expires) {
 		return out, &Error{Code: CodeConflict, Message: "This took too long. Begin again with a new QR code."}
@@ -239,15 +292,7 @@ func (s *Service) ConfirmFactor(ctx context.Context, who Caller, in CodeInput) (
 	if err := s.forgetRecords(ctx, newFactorKind, string(who.User.ID)); err != nil {
 		return out, err
 	}
-	if len(who.Scopes) == 0 {
-		return out, nil
-	}
-	session, err := s.openSession(ctx, who, who.User)
-	if err != nil {
-		return out, err
-	}
-	out.LoggedIn = &session
-	_, err = s.revokeSession(ctx, who, who.Session)
+	out.LoggedIn, err = s.wholeSession(ctx, who)
 	return out, err
 }
 
@@ -257,8 +302,11 @@ func (s *Service) RenewRecovery(ctx context.Context, who Caller, _ None) (Recove
 		return RecoveryOutput{}, err
 	}
 	f, version, err := s.factor(ctx, factorKind, who.User.ID)
+	if errors.Is(err, ErrNotFound) {
+		err = errNoFactor
+	}
 	if err != nil {
-		return RecoveryOutput{}, noFactor(err)
+		return RecoveryOutput{}, err
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "factor.recovery", User: who.User.ID}); err != nil {
 		return RecoveryOutput{}, err
@@ -268,22 +316,42 @@ func (s *Service) RenewRecovery(ctx context.Context, who Caller, _ None) (Recove
 	return out, s.putFactor(ctx, factorKind, who.User.ID, f, version)
 }
 
-// DeleteFactor removes the caller's second factor.
+// DeleteFactor removes the caller's authenticator app. Recovery codes stay with
+// those who have passkeys.
 func (s *Service) DeleteFactor(ctx context.Context, who Caller, _ None) (None, error) {
 	if err := s.proven(ctx, who); err != nil {
 		return None{}, err
 	}
-	if demanded, err := s.demandsFactor(ctx, who.User); err != nil || demanded {
-		if err == nil {
-			err = &Error{Code: CodeForbidden,
-				Message: "Your role on this server needs a second factor. You can replace it, but not remove it."}
-		}
+	keys, _, err := s.passkeys(ctx, who.User.ID)
+	if err != nil {
 		return None{}, err
 	}
-	return None{}, s.removeFactor(ctx, who, who.User.ID)
+	if len(keys) == 0 {
+		if err := s.mayGoWithout(ctx, who.User); err != nil {
+			return None{}, err
+		}
+		return None{}, s.removeFactors(ctx, who, who.User.ID)
+	}
+	f, version, err := s.factor(ctx, factorKind, who.User.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && len(f.Secret) == 0 {
+		err = errNoFactor
+	}
+	if err != nil {
+		return None{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "factor.delete", User: who.User.ID}); err != nil {
+		return None{}, err
+	}
+	f.Secret = nil
+	if err := s.putFactor(ctx, factorKind, who.User.ID, f, version); err != nil {
+		return None{}, err
+	}
+	s.warn(ctx, who.User.ID, Letter{Kind: LetterApp})
+	return None{}, nil
 }
 
-// ResetFactor removes the second factor of somebody who has lost it.
+// ResetFactor removes all second factors, passkeys too, of somebody who has
+// lost them.
 func (s *Service) ResetFactor(ctx context.Context, who Caller, in UserInput) (None, error) {
 	account, err := s.Store.Account(ctx, in.User)
 	if err != nil {
@@ -295,68 +363,30 @@ func (s *Service) ResetFactor(ctx context.Context, who Caller, in UserInput) (No
 	if err := s.proven(ctx, who); err != nil {
 		return None{}, err
 	}
-	return None{}, s.removeFactor(ctx, who, account.ID)
+	return None{}, s.removeFactors(ctx, who, account.ID)
 }
 
-// RemoveFactor removes somebody's second factor, on behalf of the operator.
+// RemoveFactor removes somebody's second factors, on behalf of the operator.
 func (s *Service) RemoveFactor(ctx context.Context, account Account) error {
-	return s.removeFactor(ctx, Caller{}, account.ID)
+	return s.removeFactors(ctx, Caller{}, account.ID)
 }
 
-func (s *Service) removeFactor(ctx context.Context, who Caller, user UserID) error {
-	if _, _, err := s.factor(ctx, factorKind, user); err != nil {
-		return noFactor(err)
+func (s *Service) removeFactors(ctx context.Context, who Caller, user UserID) error {
+	by, err := s.factorsOf(ctx, user)
+	if err == nil && len(by) == 0 {
+		err = errNoFactor
+	}
+	if err != nil {
+		return err
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "factor.delete", User: user}); err != nil {
 		return err
 	}
-	if err := s.Store.DeleteRecord(ctx, factorKind, string(user)); err != nil {
-		return err
+	for _, kind := range []string{passkeyKind, factorKind} {
+		if err := s.forgetRecords(ctx, kind, string(user)); err != nil {
+			return err
+		}
 	}
 	s.warn(ctx, user, Letter{Kind: LetterFactor})
 	return nil
-}
-
-// FactorDemand says who needs a second factor.
-type FactorDemand string
-
-const (
-	DemandNone     FactorDemand = ""
-	DemandAdmins   FactorDemand = "admins"   // admins and owners
-	DemandMembers  FactorDemand = "members"  // everyone but guests
-	DemandEveryone FactorDemand = "everyone" // guests, too
-)
-
-var demandFrom = map[FactorDemand]Role{
-	DemandAdmins: RoleAdmin, DemandMembers: RoleMember, DemandEveryone: RoleGuest,
-}
-
-// demandsFactor reports whether a person needs a second factor.
-func (s *Service) demandsFactor(ctx context.Context, u User) (bool, error) {
-	if s.External != nil || u.Bot {
-		return false, nil
-	}
-	set, _, err := s.settings(ctx)
-	from, some := demandFrom[set.SecondFactor]
-	return some && u.Role.atLeast(from), err
-}
-
-// openLogIn opens a session after a password or a link. Whoever needs a second
-// factor and has none gets one that can only set it up.
-func (s *Service) openLogIn(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
-	demanded, err := s.demandsFactor(ctx, user)
-	if err != nil {
-		return LoggedInOutput{}, err
-	}
-	out := s.newSession(who, user)
-	if demanded {
-		switch _, _, err := s.factor(ctx, factorKind, user.ID); {
-		case errors.Is(err, ErrNotFound):
-			out.Session.Scopes = []string{ScopeFactor}
-			out.Session.ExpiresAt = s.now().Add(FactorFor)
-		case err != nil:
-			return LoggedInOutput{}, err
-		}
-	}
-	return out, s.keepSession(ctx, who, out.Session)
 }

@@ -45,6 +45,8 @@ func (s *Service) NewLogInLink(ctx context.Context, account Account) (code strin
 type LogInLinkInput struct {
 	Code   string `json:"code" doc:"Code of the link"`
 	Factor string `json:"factor,omitempty" doc:"Code of the second factor, or a recovery code; needed after an error with the kind code"`
+
+	Passkey *PasskeyAnswer `json:"passkey,omitempty" doc:"An answer of a passkey in place of a code, see passkey.ask"`
 }
 
 // errLink refuses a link without saying why it is none.
@@ -86,7 +88,7 @@ func (s *Service) LogInByLink(ctx context.Context, who Caller, in LogInLinkInput
 	if err := s.limit(ctx, "guess:"+account.NameKey, s.Limits.Guesses); err != nil {
 		return LoggedInOutput{}, err
 	}
-	if err := s.passSecond(ctx, who, account.User, in.Factor); err != nil {
+	if err := s.passSecond(ctx, who, account.User, in.Factor, in.Passkey); err != nil {
 		return LoggedInOutput{}, err
 	}
 	err = s.Store.DeleteRecord(ctx, logInLinkKind, r.ID)

@@ -30,12 +30,16 @@ const (
 	LetterChanged LetterKind = "changed" // to the address before, which the code restores
 	LetterReset   LetterKind = "reset"   // the code sets a new password
 
-	// LetterPassword, LetterFactor and LetterDevice are warnings: that the
-	// password is another one, that there is no second factor any more, and of
-	// a log-in from a device and an address that were not seen before.
-	LetterPassword LetterKind = "password"
-	LetterFactor   LetterKind = "factor"
-	LetterDevice   LetterKind = "device"
+	// LetterPassword and those below are warnings: that the password is another
+	// one, that there is no second factor any more, no app, a new passkey or
+	// one less, and of a log-in from a device and an address that were not seen
+	// before.
+	LetterPassword    LetterKind = "password"
+	LetterFactor      LetterKind = "factor"
+	LetterApp         LetterKind = "app"
+	LetterPasskey     LetterKind = "passkey"
+	LetterPasskeyGone LetterKind = "passkeygone"
+	LetterDevice      LetterKind = "device"
 )
 
 // Letter is a mail about an account that is to be sent.

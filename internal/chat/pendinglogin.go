@@ -82,10 +82,10 @@ func (s *Service) FinishLogIn(ctx context.Context, provider, state, browser stri
 
 // pruneLogIns forgets what belongs to log-ins and whose time is over: those
 // that were begun, links, proofs, second factors that were not confirmed,
-// sessions at providers and their logout tokens.
+// challenges of passkeys, sessions at providers and their logout tokens.
 func (s *Service) pruneLogIns(ctx context.Context) error {
 	var all []error
-	for _, kind := range []string{pendingKind, logInLinkKind, proofKind, newFactorKind,
+	for _, kind := range []string{pendingKind, logInLinkKind, proofKind, newFactorKind, challengeKind,
 		resetKind, wishKind, providerSessionKind, providerIndexKind, logoutTokenKind} {
 		err := s.eachRecord(ctx, kind, func(r Record) error {
 			var x struct{ Expires time.Time }

@@ -30,7 +30,7 @@ type proof struct {
 // program logs people in, there is nothing to ask for.
 func (s *Service) proven(ctx context.Context, who Caller) error {
 	if who.Session == "" || s.External != nil || len(who.Scopes) > 0 {
-		return nil
+		return s.mayEnrol(ctx, who)
 	}
 	all, err := s.Store.Sessions(ctx, who.User.ID)
 	if err != nil {
@@ -57,11 +57,13 @@ func (s *Service) proven(ctx context.Context, who Caller) error {
 	return nil
 }
 
-// ProofInput proves who the caller is: by a code if they have a second factor,
-// else by their password.
+// ProofInput proves who the caller is: by a code or a passkey if they have a
+// second factor, else by their password.
 type ProofInput struct {
 	Password string `json:"password,omitempty" doc:"Your password, if you have no second factor"`
 	Code     string `json:"code,omitempty" doc:"A code of your second factor"`
+
+	Passkey *PasskeyAnswer `json:"passkey,omitempty" doc:"Or an answer of a passkey, see passkey.ask"`
 }
 
 // Prove records that the caller has just proved who they are.
@@ -69,7 +71,7 @@ func (s *Service) Prove(ctx context.Context, who Caller, in ProofInput) (None, e
 	if err := s.limit(ctx, "code:"+string(who.User.ID), s.Limits.Guesses); err != nil {
 		return None{}, err
 	}
-	err := s.useCode(ctx, who.User.ID, in.Code)
+	err := s.useFactor(ctx, who, who.User.ID, in.Code, in.Passkey)
 	if errors.Is(err, ErrNotFound) {
 		_, err = s.checkPassword(ctx, who, "password", in.Password)
 	}
@@ -92,7 +94,8 @@ func (s *Service) Prove(ctx context.Context, who Caller, in ProofInput) (None, e
 	}
 }
 
-// asked makes of [ErrCode] what somebody is told who is logged in.
+// asked makes of an error of the kind [NeedsCode] what somebody is told who is
+// logged in.
 func asked(err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Details == nil || e.Details.Kind != NeedsCode {

@@ -169,6 +169,8 @@ type ResetInput struct {
 	Code     string `json:"code" doc:"Code of the link"`
 	Password string `json:"password" doc:"New password"`
 	Factor   string `json:"factor,omitempty" doc:"Code of the second factor, or a recovery code; needed after an error with the kind code"`
+
+	Passkey *PasskeyAnswer `json:"passkey,omitempty" doc:"An answer of a passkey in place of a code, see passkey.ask"`
 }
 
 // ResetPassword sets a new password with a link, which works once. It ends all
@@ -213,7 +215,7 @@ func (s *Service) ResetPassword(ctx context.Context, who Caller, in ResetInput) 
 	if err := s.limit(ctx, "guess:"+account.NameKey, s.Limits.Guesses); err != nil {
 		return LoggedInOutput{}, err
 	}
-	if err := s.passSecond(ctx, who, account.User, in.Factor); err != nil {
+	if err := s.passSecond(ctx, who, account.User, in.Factor, in.Passkey); err != nil {
 		return LoggedInOutput{}, err
 	}
 	err = s.Store.DeleteRecord(ctx, resetKind, r.ID)

@@ -127,6 +127,13 @@ var scopeRows = map[string]struct {
 		must(w.T, "reset", err)
 		return chat.ResetInput{Code: made.Code, Password: "password1234"}
 	}},
+	"passkey.ask":     {"", "", func(w *world) any { return chat.None{} }},
+	"session.passkey": {"", "", func(w *world) any { return chat.PasskeyAnswer{} }},
+	"passkey.list":    {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
+	"passkey.begin":   {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
+	"passkey.finish":  {chat.ScopeFactor, "", func(w *world) any { return chat.NewPasskeyInput{Name: "x"} }},
+	"passkey.rename":  {chat.ScopeFactor, "", func(w *world) any { return chat.RenamePasskeyInput{Passkey: "x", Name: "x"} }},
+	"passkey.delete":  {chat.ScopeFactor, "", func(w *world) any { return chat.PasskeyInput{Passkey: "x"} }},
 	"factor.get":      {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
 	"factor.begin":    {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
 	"factor.confirm":  {chat.ScopeFactor, "", func(w *world) any { return chat.CodeInput{Code: "123456"} }},

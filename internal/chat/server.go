@@ -27,6 +27,7 @@ type ServerInfo struct {
 	NoPasswords bool       `json:"no_passwords,omitempty" doc:"People log in at providers only: there are no passwords"`
 
 	Mail     bool   `json:"mail,omitempty" doc:"It sends mail"`
+	Passkeys string `json:"passkeys,omitempty" doc:"The only address at which passkeys work; empty if there are none"`
 	Limits   Limits `json:"limits" doc:"What it allows"`
 	Previews bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
 	// for people who wonder why nothing can be sent
@@ -56,6 +57,9 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Providers: s.Providers, NoPasswords: s.NoPasswords,
 		Mail: s.Mail != nil, Limits: limits, Previews: s.LinkPreviewer != nil}
+	if s.Passkeys != nil && s.External == nil {
+		info.Passkeys = s.Passkeys.Address()
+	}
 	if s.Health != nil {
 		info.Degraded = s.Health(ctx)
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	// Providers are where people can log in instead of with a password.
 	Providers   []Provider
 	NoPasswords bool // people log in at providers only
+	// Passkeys, if not nil, checks passkeys. Without it, there are none.
+	Passkeys Passkeys
 
 	// OutgoingChanged, if not nil, is called when there may be something new to
 	// deliver to an outgoing webhook.

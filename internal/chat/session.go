@@ -104,6 +104,8 @@ type LogInInput struct {
 	Name     string `json:"name" doc:"Name"`
 	Password string `json:"password" doc:"Password"`
 	Code     string `json:"code,omitempty" doc:"Code of the second factor, or a recovery code; needed after an error with the kind code"`
+
+	Passkey *PasskeyAnswer `json:"passkey,omitempty" doc:"An answer of a passkey in place of a code, see passkey.ask"`
 }
 
 // LoggedInOutput is a new session. Browsers get its token as a cookie.
@@ -150,7 +152,7 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if account.barred(s.now()) { // only shown to someone who knows the password
 		return LoggedInOutput{}, disabled(account.User)
 	}
-	if err := s.passSecond(ctx, who, account.User, in.Code); err != nil {
+	if err := s.passSecond(ctx, who, account.User, in.Code, in.Passkey); err != nil {
 		return LoggedInOutput{}, err
 	}
 	if account.Disabled { // not any more

@@ -32,7 +32,7 @@ func scopeOf(name, method string) string {
 	switch noun, _, _ := strings.Cut(name, "."); {
 	case name == "session.delete": // a token can end itself
 		return ""
-	case noun == "factor":
+	case noun == "factor" || noun == "passkey":
 		return ScopeFactor
 	case noun == "session" || noun == "token" || noun == "bot" || noun == "push" || noun == "mail" || noun == "password" || name == "account.password":
 		return ScopeLogin

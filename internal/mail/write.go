@@ -29,6 +29,12 @@ func (s *Sender) write(m chat.Mail) message {
 		return s.warning(m, "New password", "There is a new password")
 	case chat.LetterFactor:
 		return s.warning(m, "Second factor turned off", "The second factor was turned off")
+	case chat.LetterApp:
+		return s.warning(m, "Authenticator app removed", "The authenticator app was removed as a second factor")
+	case chat.LetterPasskey:
+		return s.warning(m, "New passkey", "There is a new passkey, which logs in without a password,")
+	case chat.LetterPasskeyGone:
+		return s.warning(m, "Passkey removed", "A passkey was removed")
 	case chat.LetterDevice:
 		return s.warning(m, "New log-in", fmt.Sprintf("There was a log-in from a new device (%s, from %s, at %s)",
 			cmp.Or(m.Agent, "an unknown program"), cmp.Or(m.Addr, "an unknown address"), m.At.UTC().Format("2 Jan 2006, 15:04 MST")))

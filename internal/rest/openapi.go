@@ -105,6 +105,7 @@ var nouns = map[string]string{
 	"presence": "Who is online, or was last",
 	"factor":   "The second factor of a log-in with a password",
 	"mail":     "Your mail address, and mail about what you have not read",
+	"passkey":  "Keys that log in without a password",
 	"password": "Passwords that were forgotten",
 	"push":     "Web Push: notifications on devices while the client is closed",
 	"reaction": "Emoji on messages",

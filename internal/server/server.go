@@ -25,6 +25,7 @@ import (
 	"github.com/parley-chat/parley/internal/mail"
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/oidc"
+	"github.com/parley-chat/parley/internal/passkey"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/ws"
@@ -82,6 +83,13 @@ func New(core *Core, cfg Config) *Server {
 	policy := *cfg.Policy
 	policy.ServerID = core.id
 	cfg.Policy = &policy
+	site, err := passkey.New(cfg.Address)
+	if err != nil { // an address that browsers do not take
+		core.Log.Warn("no passkeys", "address", cfg.Address, "error", err)
+	}
+	if site != nil {
+		core.Service.Passkeys = site
+	}
 	runner, mailer, closeSender := core.followers(cfg)
 	seen := newLastSeen(core.Service, core.Log)
 	s.open(cfg, seen)
