@@ -71,8 +71,8 @@ class Node {
 }
 
 export class Server {
-  /** Starts a server with data of its own, filled with the four people of the demo unless said otherwise. */
-  static async start({ demo = true, args = [] } = {}) {
+  /** Starts a server with data of its own, filled with the four people of the demo unless said otherwise; named: people reach it by a name, and at its address, too. */
+  static async start({ demo = true, args = [], named = false } = {}) {
     const server = new Server()
     args = [...(demo ? ['--demo'] : []), ...args]
     server.turn = 0 // the node that is killed next
@@ -89,7 +89,8 @@ export class Server {
       server.nodes = ports.map((port) => new Node(port, [...common, ...args]))
     } else {
       server.port = await freePort()
-      server.url = `http://127.0.0.1:${server.port}`
+      server.url = `http://${named ? 'localhost' : '127.0.0.1'}:${server.port}`
+      if (named) args.push('--public-url', server.url, '--origins', `http://127.0.0.1:${server.port}`)
       server.nodes = [new Node(server.port, ['--data', server.data, ...args])]
     }
     for (const node of server.nodes) await node.launch()

@@ -10,6 +10,9 @@ export const at = (path: string): string => base + path.replace(/^\//, '')
 /** The same with the host, for other programs. */
 export const fullAt = (path: string): string => location.origin + at(path)
 
+/** Whether this page comes from an origin. */
+export const isAt = (origin: string): boolean => location.origin === origin
+
 /** What is kept in this browser under a name: several servers of one host must not find each other's. */
 export const kept = (name: string): string => (base === '/' ? name : name + base)
 

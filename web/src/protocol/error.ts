@@ -18,6 +18,8 @@ export interface Because {
   kind: 'archived' | 'muted' | 'banned' | 'announce' | 'slow' | 'disabled' | 'code' | 'proof' | 'factor' | (string & {})
   until?: string
   reason?: string
+  /** What a second factor can be passed with: app, passkey, recovery. */
+  factors?: string[]
 }
 
 /** A refusal by the server, or the lack of an answer (unavailable). The message is meant for people. */
@@ -26,12 +28,13 @@ export class ApiError extends Error {
   readonly retryAfterMs?: number
   readonly text?: Key
   readonly because?: Because
+  readonly said?: string
 
   constructor(
     readonly code: Code,
     message: string,
-    /** The input at fault; how long to wait; and our own words for it where the server has said nothing better. */
-    more: { field?: string; retryAfterMs?: number; text?: Key; because?: Because } = {},
+    /** The input at fault; how long to wait; and our own words for it where the server has said nothing better, or whole sentences. */
+    more: { field?: string; retryAfterMs?: number; text?: Key; because?: Because; said?: string } = {},
   ) {
     super(message)
     this.name = 'ApiError'
@@ -39,6 +42,7 @@ export class ApiError extends Error {
     this.retryAfterMs = more.retryAfterMs
     this.text = more.text
     this.because = more.because
+    this.said = more.said
   }
 
   /** Whether the same request may succeed later, unchanged. */
@@ -77,6 +81,7 @@ function hindered({ kind, until, reason }: Because): string | undefined {
 /** What to tell a person about any error. */
 export function explain(err: unknown): string {
   if (!(err instanceof ApiError)) return t('error.unknown')
+  if (err.said) return err.said
   if (err.text) return t(err.text)
   const hindrance = err.because && hindered(err.because)
   if (hindrance) return hindrance

@@ -1,7 +1,7 @@
 import { at } from './base'
 import { ApiError, type Because, codeOf, unavailable } from './error'
 import { json } from './text'
-import type { LoggedIn, Me, NewFactor, Recovery, ServerInfo, ShownInvite, User } from './types'
+import type { Challenge, LoggedIn, Me, NewFactor, PasskeyAnswer, Recovery, ServerInfo, ShownInvite, User } from './types'
 
 const api = at('/api/v1')
 
@@ -47,11 +47,15 @@ export const rest = {
   info: () => call<ServerInfo>('GET', '/server'),
   me: () => call<Me>('GET', '/account'),
   /** Logs in: with a code, where the answer without one was that it is needed. */
-  logIn: (name: string, password: string, code?: string) => call<LoggedIn>('POST', '/sessions', { name, password, code }),
-  redeem: (code: string, factor?: string) => call<LoggedIn>('POST', '/sessions/link', { code, factor }),
+  logIn: (name: string, password: string, code?: string, passkey?: PasskeyAnswer) => call<LoggedIn>('POST', '/sessions', { name, password, code, passkey }),
+  redeem: (code: string, factor?: string, passkey?: PasskeyAnswer) => call<LoggedIn>('POST', '/sessions/link', { code, factor, passkey }),
+  askPasskey: () => call<Challenge>('POST', '/sessions/passkey/challenge', {}),
+  logInByPasskey: (passkey: PasskeyAnswer) => call<LoggedIn>('POST', '/sessions/passkey', passkey),
   forgot: (name: string) => call<unknown>('POST', '/password/forgot', { name }),
-  resetPassword: (code: string, password: string, factor?: string) => call<LoggedIn>('POST', '/password/reset', { code, password, factor }),
+  resetPassword: (code: string, password: string, factor?: string, passkey?: PasskeyAnswer) => call<LoggedIn>('POST', '/password/reset', { code, password, factor, passkey }),
   beginFactor: () => call<NewFactor>('POST', '/account/factor', {}),
+  beginPasskey: () => call<Challenge>('POST', '/account/passkeys/challenge', {}),
+  finishPasskey: (name: string, passkey: PasskeyAnswer) => call<Recovery>('POST', '/account/passkeys', { name, passkey }),
   confirmFactor: (code: string) => call<Recovery>('PUT', '/account/factor', { code }),
   signUp: (name: string, password: string, invite?: string) =>
     call<LoggedIn>('POST', '/accounts', invite ? { name, password, invite } : { name, password }),

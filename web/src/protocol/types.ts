@@ -62,9 +62,32 @@ export interface LoggedIn {
   session: Session
 }
 
+/** What an authenticator is to do, once. */
+export interface Challenge {
+  challenge: string
+  options: Record<string, unknown>
+}
+
+/** What an authenticator has signed. */
+export interface PasskeyAnswer {
+  challenge: string
+  credential: Record<string, unknown>
+}
+
+/** A key that logs in without a password. */
+export interface Passkey {
+  id: string
+  name: string
+  created_at: string
+  used_at?: string
+  synced?: boolean
+}
+
 /** The state of a second factor. */
 export interface Factor {
+  /** There is an authenticator app. */
   enabled: boolean
+  passkeys?: number
   created_at?: string
   /** How many recovery codes are left. */
   recovery?: number
@@ -470,6 +493,8 @@ export interface ServerInfo {
   /** People log in at providers only. */
   no_passwords?: boolean
   second_factor?: FactorDemand
+  /** The only address at which passkeys work. */
+  passkeys?: string
   /** It sends mail. */
   mail?: boolean
   limits: Limits
@@ -661,8 +686,14 @@ export interface Actions {
   'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
   'link.previews': [{ room: string; no: number }, { previews: Preview[] }]
   'thread.follow': [{ room: string; no: number }, RoomView]
-  'session.prove': [{ password?: string; code?: string }, Record<string, never>]
+  'session.prove': [{ password?: string; code?: string; passkey?: PasskeyAnswer }, Record<string, never>]
   'password.link': [{ user: string }, { code: string; expires: string }]
+  'passkey.ask': [Record<string, never>, Challenge]
+  'passkey.list': [Record<string, never>, { passkeys: Passkey[] }]
+  'passkey.begin': [Record<string, never>, Challenge]
+  'passkey.finish': [{ name: string; passkey: PasskeyAnswer }, Recovery]
+  'passkey.rename': [{ passkey: string; name: string }, Record<string, never>]
+  'passkey.delete': [{ passkey: string }, Record<string, never>]
   'factor.get': [Record<string, never>, Factor]
   'factor.begin': [Record<string, never>, NewFactor]
   'factor.confirm': [{ code: string }, Recovery]

@@ -8,7 +8,7 @@ import { rest } from '../protocol/rest'
 import { keepFor, keptOf } from '../protocol/base'
 import { knownDraftsKey } from '../outbox/keep'
 import { roomStream } from '../protocol/position'
-import type { Event, File, LoggedIn, Member, MemberPage, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
+import type { Event, File, LoggedIn, Member, MemberPage, PasskeyAnswer, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
@@ -156,9 +156,9 @@ export function arrive(session?: LoggedIn): void {
   enter(session.user.id)
 }
 
-export async function logIn(name: string, password: string, code?: string): Promise<void> {
+export async function logIn(name: string, password: string, code?: string, passkey?: PasskeyAnswer): Promise<void> {
   try {
-    arrive(await rest.logIn(name, password, code))
+    arrive(await rest.logIn(name, password, code, passkey))
   } catch (err) {
     if (err instanceof ApiError && err.code === 'unauthenticated' && !err.because) throw new ApiError(err.code, err.message, { text: 'refusal.unauthenticated.logIn' })
     throw err
@@ -166,10 +166,11 @@ export async function logIn(name: string, password: string, code?: string): Prom
 }
 
 /** Logs in by a link that the operator has made. */
-export const logInByLink = (code: string, factor?: string) => byLink(() => rest.redeem(code, factor))
+export const logInByLink = (code: string, factor?: string, passkey?: PasskeyAnswer) => byLink(() => rest.redeem(code, factor, passkey))
 
 /** Sets a new password by a link, and logs in. */
-export const resetPassword = (code: string, password: string, factor?: string) => byLink(() => rest.resetPassword(code, password, factor))
+export const resetPassword = (code: string, password: string, factor?: string, passkey?: PasskeyAnswer) =>
+  byLink(() => rest.resetPassword(code, password, factor, passkey))
 
 async function byLink(run: () => Promise<LoggedIn>): Promise<void> {
   try {

@@ -8,6 +8,7 @@ import { useApp } from '../../store/store'
 import { loadChat } from '../chat/part'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Mark } from '../kit/Mark'
+import { PasskeyLogIn } from './PasskeyButton'
 import { Providers } from './Providers'
 import { Forgot, Reset } from './Reset'
 import { useLogIn } from './useLogIn'
@@ -134,7 +135,7 @@ function InvitedBy({ code, server }: { code: string; server: string }) {
 
 /** What the operator's link leads to: it works once, so one has to want it. */
 function Link({ code }: { code: string }) {
-  const { busy, submit, elsewhere, asked, field } = useLogIn((factor) => logInByLink(code, factor))
+  const { busy, submit, elsewhere, asked, field } = useLogIn((factor, passkey) => logInByLink(code, factor, passkey))
   return (
     <form onSubmit={submit}>
       {field}
@@ -149,7 +150,7 @@ function Link({ code }: { code: string }) {
 function LogIn({ forgot }: { forgot?: () => void }) {
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
-  const { busy, submit, at, elsewhere, asked, back, field } = useLogIn((code) => logIn(name, password, code))
+  const { busy, submit, at, elsewhere, asked, back, field } = useLogIn((code, passkey) => logIn(name, password, code, passkey))
   return (
     <form onSubmit={submit}>
       <div hidden={asked}>
@@ -163,6 +164,7 @@ function LogIn({ forgot }: { forgot?: () => void }) {
       <button className="button primary full" disabled={busy}>
         {busy ? t('gate.loggingIn') : t('gate.logIn')}
       </button>
+      {!asked && <PasskeyLogIn />}
       {(asked || forgot) && (
         <p className="gate-foot">
           <button type="button" className="link" onClick={asked ? back : forgot}>

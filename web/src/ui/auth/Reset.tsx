@@ -37,7 +37,7 @@ export function Forgot() {
 export function Reset({ code }: { code: string }) {
   const fewest = useApp((a) => a.info!.limits.password_min)
   const [password, setPassword] = useState('')
-  const { busy, submit, at, elsewhere, asked, field } = useLogIn((factor) => resetPassword(code, password, factor))
+  const { busy, submit, at, elsewhere, asked, field } = useLogIn((factor, passkey) => resetPassword(code, password, factor, passkey))
   return (
     <form onSubmit={submit}>
       <div hidden={asked}>

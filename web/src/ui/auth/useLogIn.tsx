@@ -1,25 +1,42 @@
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { ApiError } from '../../protocol/error'
+import type { PasskeyAnswer } from '../../protocol/types'
+import { hasPasskeys, signOutside } from '../../store/passkey'
 import { Field, useSubmit } from '../kit/Form'
+import { PasskeyButton } from './PasskeyButton'
 
-/** Runs a log-in, and asks for a code of the second factor where there is one. */
-export function useLogIn(run: (code?: string) => Promise<void>) {
-  const [asked, setAsked] = useState(false)
+/** Runs a log-in, and asks for the second factor where there is one: a code, or a passkey. */
+export function useLogIn(run: (code?: string, passkey?: PasskeyAnswer) => Promise<void>) {
+  const [factors, setFactors] = useState<string[] | null>(null)
   const [code, setCode] = useState('')
+  const signs = useRef(false)
   const form = useSubmit(async () => {
+    const passkey = signs.current
+    signs.current = false
+    if (passkey) return run(undefined, await signOutside())
     try {
-      await run(asked ? code : undefined)
+      await run(factors ? code : undefined)
     } catch (err) {
-      if (asked || !(err instanceof ApiError && err.because?.kind === 'code')) throw err
-      setAsked(true)
+      if (factors || !(err instanceof ApiError && err.because?.kind === 'code')) throw err
+      setFactors(err.because.factors ?? ['app'])
     }
   })
   const back = () => {
-    setAsked(false)
+    setFactors(null)
     setCode('')
   }
-  return { ...form, asked, back, field: asked && <CodeField value={code} set={setCode} error={form.at('code')} hint={t('factor.codeHint')} /> }
+  const sign = () => {
+    signs.current = true
+    void form.submit()
+  }
+  const field = factors && (
+    <>
+      {factors.includes('passkey') && hasPasskeys() && <PasskeyButton busy={form.busy} text={t('passkey.use')} use={sign} />}
+      <CodeField value={code} set={setCode} error={form.at('code')} hint={t(factors.includes('app') ? 'factor.codeHint' : 'passkey.codeHint')} />
+    </>
+  )
+  return { ...form, asked: factors !== null, back, field }
 }
 
 interface Props {

@@ -9,6 +9,7 @@ import { Switch } from '../kit/Switch'
 import { RenameForm } from '../people/Rename'
 import { Factor } from './Factor'
 import { MailAddress } from './Mail'
+import { Passkeys } from './Passkeys'
 import { Sessions } from './Sessions'
 
 /** Name and profile, password, mail address, devices. */
@@ -35,9 +36,20 @@ export function Account() {
       </section>
       <Privacy />
       {!external && passwords && <Password />}
-      {!external && passwords && <Factor />}
+      {!external && passwords && <Factors />}
       {!external && passwords && <MailAddress />}
       <Sessions />
+    </>
+  )
+}
+
+/** Second factors; what there is of the one may change what can be done with the other. */
+function Factors() {
+  const [changes, setChanges] = useState(0)
+  return (
+    <>
+      <Factor key={changes} />
+      <Passkeys changed={() => setChanges((n) => n + 1)} />
     </>
   )
 }

@@ -40,7 +40,7 @@ export function Factor() {
     <section aria-labelledby="account-factor">
       <h2 id="account-factor">{t('factor.title')}</h2>
       <p className="muted">
-        {state?.enabled ? t('factor.on', { date: dateWithYear(state.created_at!), left: state.recovery ?? 0 }) : t('factor.text')} {state?.demanded && t('factor.demanded')}
+        {state?.enabled ? t('factor.on', { date: dateWithYear(state.created_at!), left: state.recovery ?? 0 }) : t('factor.text')} {!state?.enabled && state?.passkeys ? t('passkey.left', { left: state.recovery ?? 0 }) : ''} {state?.demanded && t('factor.demanded')}
       </p>
       <Fault text={fault} />
       {setsUp ? (
@@ -50,12 +50,12 @@ export function Factor() {
       ) : (
         state && (
           <div className="form-actions">
-            {state.enabled && !state.demanded && (
+            {state.enabled && (!state.demanded || state.passkeys) && (
               <button className="button" onClick={turnOff}>
                 {t('factor.off')}
               </button>
             )}
-            {state.enabled && (
+            {(state.enabled || state.passkeys) && (
               <button className="button" onClick={renew}>
                 {t('factor.renew')}
               </button>
