@@ -675,6 +675,26 @@ func (a Actions) ReadList(ctx context.Context, in RoomInput) (ReadPositionList, 
 	return call[ReadPositionList](ctx, a, action{"read.list", "GET", "/rooms/{room}/reads"}, in)
 }
 
+// ReportCreate calls report.create: have a message looked at. By the moderators
+// of its room, or by admins if it is in a direct room or by a moderator. They
+// get it as it is now. A second time, the answer is the first report.
+func (a Actions) ReportCreate(ctx context.Context, in ReportInput) (Report, error) {
+	return call[Report](ctx, a, action{"report.create", "POST", "/rooms/{room}/messages/{no}/report"}, in)
+}
+
+// ReportList calls report.list: reports. Those that you may close, and your own
+// that were closed. The signal reports says that some report was made or
+// closed.
+func (a Actions) ReportList(ctx context.Context) (ReportsOutput, error) {
+	return call[ReportsOutput](ctx, a, action{"report.list", "GET", "/reports"}, none{})
+}
+
+// ReportClose calls report.close: say what came of a report. The reporter hears
+// it, and not from whom.
+func (a Actions) ReportClose(ctx context.Context, in CloseReportInput) (Report, error) {
+	return call[Report](ctx, a, action{"report.close", "PUT", "/reports/{report}"}, in)
+}
+
 // ScheduleCreate calls schedule.create: send a message later, or be reminded of
 // one. At its time a message is sent as if you did it then. A reminder becomes
 // due, and your clients get a signal.

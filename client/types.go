@@ -31,6 +31,9 @@ type BotInput = chat.BotInput
 // ChallengeOutput is what an authenticator is to sign.
 type ChallengeOutput = chat.ChallengeOutput
 
+// CloseReportInput says what came of a report.
+type CloseReportInput = chat.CloseReportInput
+
 // Code classifies an Error.
 type Code = chat.Code
 
@@ -350,6 +353,18 @@ type RemoveMemberInput = chat.RemoveMemberInput
 // RenamePasskeyInput names a passkey anew.
 type RenamePasskeyInput = chat.RenamePasskeyInput
 
+// Report is a message that somebody has asked to be looked at.
+type Report = chat.Report
+
+// ReportInput asks for a message to be looked at.
+type ReportInput = chat.ReportInput
+
+// ReportOutcome is what came of a report.
+type ReportOutcome = chat.ReportOutcome
+
+// ReportsOutput are reports.
+type ReportsOutput = chat.ReportsOutput
+
 // ResetInput sets a new password.
 type ResetInput = chat.ResetInput
 
@@ -608,6 +623,12 @@ const (
 	NotCalled  = chat.NotCalled
 )
 
+// Values of [ReportOutcome].
+const (
+	ReportActed     = chat.ReportActed
+	ReportDismissed = chat.ReportDismissed
+)
+
 // Values of [Restriction].
 const (
 	IsArchived  = chat.IsArchived
@@ -660,6 +681,7 @@ const (
 	Typing          = chat.Typing
 	Presence        = chat.Presence
 	EmojiChanged    = chat.EmojiChanged
+	ReportsChanged  = chat.ReportsChanged
 	DocumentChanged = chat.DocumentChanged
 	ScheduleChanged = chat.ScheduleChanged
 )

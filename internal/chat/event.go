@@ -108,9 +108,9 @@ func (e *Event) Follows(p Position) bool {
 // Signal is news that has no number and may be dropped: who types, who came and
 // went, which document of a person changed.
 type Signal struct {
-	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence and emoji, user:<id> for document and schedule"`
-	Kind   SignalKind `json:"kind" doc:"typing, presence, emoji, document or schedule"`
-	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is; empty with emoji"`
+	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, emoji and reports, user:<id> for document and schedule"`
+	Kind   SignalKind `json:"kind" doc:"typing, presence, emoji, reports, document or schedule"`
+	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is; empty with emoji and reports"`
 	Online bool       `json:"online,omitempty" doc:"With presence: came (true) or went (false)"`
 
 	Document string `json:"document,omitempty" doc:"With document: name of the one that changed"`
@@ -124,7 +124,9 @@ const (
 	Typing   SignalKind = "typing"   // in a room's stream; holds for 5 seconds
 	Presence SignalKind = "presence" // in the server's stream
 
-	EmojiChanged SignalKind = "emoji" // in the server's stream, to everyone
+	// In the server's stream, to everyone.
+	EmojiChanged   SignalKind = "emoji"
+	ReportsChanged SignalKind = "reports" // some report was made or closed
 
 	DocumentChanged SignalKind = "document" // in a person's stream
 	ScheduleChanged SignalKind = "schedule" // in a person's stream

@@ -281,7 +281,7 @@ func (s *Service) ConfirmFactor(ctx context.Context, who Caller, in CodeInput) (
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return out, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "factor.confirm", User: who.User.ID}); err != nil {
+	if err := s.record(ctx, who, AuditEntry{Action: "factor.confirm", User: who.User.ID}); err != nil {
 		return out, err
 	}
 	out.Recovery, f.Recovery = newRecovery()
@@ -308,7 +308,7 @@ func (s *Service) RenewRecovery(ctx context.Context, who Caller, _ None) (Recove
 	if err != nil {
 		return RecoveryOutput{}, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "factor.recovery", User: who.User.ID}); err != nil {
+	if err := s.record(ctx, who, AuditEntry{Action: "factor.recovery", User: who.User.ID}); err != nil {
 		return RecoveryOutput{}, err
 	}
 	var out RecoveryOutput
@@ -379,7 +379,7 @@ func (s *Service) removeFactors(ctx context.Context, who Caller, user UserID) er
 	if err != nil {
 		return err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "factor.delete", User: user}); err != nil {
+	if err := s.record(ctx, who, AuditEntry{Action: "factor.delete", User: user}); err != nil {
 		return err
 	}
 	for _, kind := range []string{passkeyKind, factorKind} {

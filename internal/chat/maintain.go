@@ -13,7 +13,7 @@ import (
 func (s *Service) Maintain(ctx context.Context) error {
 	return errors.Join(s.prune(ctx), s.retain(ctx), s.enableDue(ctx), s.reopenAll(ctx), s.pruneAudit(ctx),
 		s.pruneRestrictions(ctx), s.pruneLinks(ctx), s.pruneLogIns(ctx), s.endBotTokens(ctx, ""),
-		s.giveLooks(ctx), s.listNames(ctx),
+		s.giveLooks(ctx), s.listNames(ctx), s.pruneReports(ctx),
 		s.pruneFiles(ctx), s.measureFiles(ctx))
 }
 

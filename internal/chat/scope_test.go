@@ -309,6 +309,14 @@ var scopeRows = map[string]struct {
 	"read.mark": {chat.ScopeSend, all, func(w *world) any {
 		return chat.ReadInput{Room: w.room, No: 2}
 	}},
+	"report.create": {chat.ScopeSend, all, func(w *world) any { return chat.ReportInput{Room: w.room, No: 1} }},
+	"report.list":   {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"report.close": {chat.ScopeManage, moderator, func(w *world) any {
+		no := w.Say(w.target, w.room, "mean").No
+		r, err := w.ReportMessage(w.T.Context(), w.owner, chat.ReportInput{Room: w.room, No: no})
+		must(w.T, "report", err)
+		return chat.CloseReportInput{Report: r.ID, Outcome: chat.ReportActed}
+	}},
 	"read.list": {chat.ScopeRead, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
 	"typing.send": {chat.ScopeSend, all, func(w *world) any {
 		return chat.RoomInput{Room: w.room}

@@ -36,6 +36,8 @@ func scopeOf(name, method string) string {
 		return ScopeFactor
 	case noun == "session" || noun == "token" || noun == "bot" || noun == "push" || noun == "mail" || noun == "password" || name == "account.password":
 		return ScopeLogin
+	case name == "report.create":
+		return ScopeSend
 	case method == "GET" || name == "presence.seen" || name == "user.find":
 		return ScopeRead
 	case slices.Contains([]string{"message", "reaction", "thread", "read", "typing", "schedule"}, noun):

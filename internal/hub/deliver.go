@@ -39,7 +39,7 @@ func (h *Hub) Signal(s chat.Signal) {
 	case chat.Presence:
 		h.gatherPresence(s)
 		return
-	case chat.EmojiChanged:
+	case chat.EmojiChanged, chat.ReportsChanged:
 		h.signalAll(s)
 		return
 	}

@@ -111,6 +111,7 @@ var nouns = map[string]string{
 	"reaction": "Emoji on messages",
 	"read":     "How far you have read",
 	"room":     "Rooms: your own, public ones, and their settings",
+	"report":   "Messages that somebody wants moderators to look at",
 	"schedule": "Messages to be sent later, and reminders",
 	"server":   "What this server is and allows",
 	"session":  "Log in and out, and see where you are logged in",

@@ -404,9 +404,29 @@ export interface Event {
   user?: User
 }
 
+/** A message that somebody has asked to be looked at. */
+export interface Report {
+  id: string
+  /** As it was then; of one that is closed, only where it is and whose. */
+  message: Message
+  by?: string
+  at: string
+  reason?: string
+  outcome?: 'acted' | 'dismissed'
+  note?: string
+  closed_at?: string
+}
+
+export interface Reports {
+  /** Those that one may close. */
+  open: Report[]
+  /** One's own that were closed. */
+  closed: Report[]
+}
+
 export interface Signal {
   stream: string
-  kind: 'typing' | 'presence' | 'emoji' | 'document' | 'schedule' | (string & {})
+  kind: 'typing' | 'presence' | 'emoji' | 'reports' | 'document' | 'schedule' | (string & {})
   user: string
   online?: boolean
   /**
@@ -637,6 +657,9 @@ export interface Actions {
   'mail.set': [{ address: string; password: string }, Mail]
   'mail.update': [{ notify: boolean }, Mail]
   'schedule.create': [{ room: string; at: string; text?: string; thread?: number; no?: number }, Scheduled]
+  'report.create': [{ room: string; no: number; reason?: string }, Report]
+  'report.list': [Record<string, never>, Reports]
+  'report.close': [{ report: string; outcome: 'acted' | 'dismissed'; note?: string }, Report]
   'schedule.list': [Record<string, never>, { scheduled: Scheduled[] }]
   'schedule.update': [{ id: string; at?: string; text?: string }, Scheduled]
   'schedule.delete': [{ id: string }, Record<string, never>]

@@ -19,6 +19,7 @@ import { fetchLater, forgetLater } from './later'
 import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
 import { askProof } from './proof'
+import { fetchReports, forgetReports } from './reports'
 import { adopt, takePage, visit, type Where } from './room'
 import { type Page, pages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
@@ -100,9 +101,13 @@ function enter(user: string, kept?: Snapshot): void {
       void boot()
     },
     emoji: (revision) => void heardEmoji(revision, () => call('emoji.list', {})).catch(() => {}), // after the next sync again
+    reports: () => void fetchReports().catch(() => {}), // after the next sync again
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
-      own.fetch().then((list) => list.some((d) => d.name === 'drafts') || drafts?.heard(null, 0), () => {}) // after the next sync again
+      own.fetch().then((list) => {
+        if (!list.some((d) => d.name === 'drafts')) drafts?.heard(null, 0)
+        return fetchReports()
+      }).catch(() => {}) // after the next sync again
       fetchLater().catch(() => {})
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
@@ -142,6 +147,7 @@ function exit(reason: string | null): void {
   documents?.forget()
   documents = null
   forgetLater()
+  forgetReports()
   forgetEmoji()
   forgetSeen()
   reads.clear()

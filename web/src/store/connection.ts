@@ -54,6 +54,8 @@ export class Connection {
       own: (s: Signal) => void
       /** Another server answers than the one that this page belongs to. */
       other: () => void
+      /** A report was made or closed. */
+      reports: () => void
       /** The server has that revision of the custom emoji. */
       emoji: (revision: number) => void
       /** Whether what comes in a room is read at once. */
@@ -258,6 +260,8 @@ export class Connection {
         step((s) => applyEvent(s, f.event, this.on.looks))
       } else if (f.kind === 'signal' && (f.signal.kind === 'document' || f.signal.kind === 'schedule')) {
         this.on.own(f.signal)
+      } else if (f.kind === 'signal' && f.signal.kind === 'reports') {
+        this.on.reports()
       } else if (f.kind === 'signal' && f.signal.kind === 'emoji') {
         this.on.emoji(f.signal.version ?? 0)
       } else if (f.kind === 'signal') {

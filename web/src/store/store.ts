@@ -13,8 +13,8 @@ export const settingsPages = ['appearance', 'notifications', 'account', 'languag
 export type AdminPage = (typeof adminPages)[number]
 export type SettingsPage = (typeof settingsPages)[number]
 /** What is shown over the whole window, by its address after #/. */
-export type Page = `admin/${AdminPage}` | `settings/${SettingsPage}` | 'people' | 'catch-up'
-export const pages: readonly Page[] = ['people', 'catch-up', ...adminPages.map((p) => `admin/${p}` as const), ...settingsPages.map((p) => `settings/${p}` as const)]
+export type Page = `admin/${AdminPage}` | `settings/${SettingsPage}` | 'people' | 'catch-up' | 'reports'
+export const pages: readonly Page[] = ['people', 'catch-up', 'reports', ...adminPages.map((p) => `admin/${p}` as const), ...settingsPages.map((p) => `settings/${p}` as const)]
 
 export interface App {
   screen: Screen

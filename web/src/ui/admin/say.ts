@@ -62,6 +62,8 @@ function details(e: AuditEntry): string {
     case 'bot.create':
     case 'member.update':
       return roleName(detail)
+    case 'report.close':
+      return detail === 'acted' || detail === 'dismissed' ? t(`reports.${detail}`) : detail
     case 'invite.create':
     case 'invite.delete':
       return roleName(/, for an? (\w+)/.exec(detail)?.[1] ?? detail)

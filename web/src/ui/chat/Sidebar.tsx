@@ -1,4 +1,4 @@
-import { Bookmark, CircleAlert, Compass, Inbox, Plus, Search, UserPlus, Users } from 'lucide-react'
+import { Bookmark, CircleAlert, Compass, Flag, Inbox, Plus, Search, UserPlus, Users } from 'lucide-react'
 import { useMemo, useRef } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { openDirect, openPage } from '../../store/actions'
@@ -8,6 +8,7 @@ import { useDocument } from '../../store/documents'
 import { useCatchUpCount } from '../../store/done'
 import type { Layout } from '../../store/sidebar'
 import { useLater, wanting } from '../../store/later'
+import { useReports } from '../../store/reports'
 import { useMarks } from '../../store/marks'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -44,6 +45,7 @@ export function Sidebar() {
             <Search size={18} />
           </button>
         )}
+        <ReportsButton />
         <CatchUpButton />
         <LaterButton />
         {member && (
@@ -101,6 +103,18 @@ function CatchUpButton() {
     <button className="icon-button later-button" aria-label={count > 0 ? t('catchUp.buttonNew', { count }) : t('catchUp.title')} onClick={() => openPage('catch-up')}>
       <Inbox size={17} />
       {count > 0 && <span className="badge">{formatNumber(Math.min(count, 99))}</span>}
+    </button>
+  )
+}
+
+/** Leads to what was reported, where there is something that one may look at. */
+function ReportsButton() {
+  const count = useReports((r) => r.reports?.open.length ?? 0)
+  if (count === 0) return null
+  return (
+    <button className="icon-button later-button" aria-label={`${t('reports.title')}: ${formatNumber(count)}`} onClick={() => openPage('reports')}>
+      <Flag size={17} />
+      <span className="badge">{formatNumber(Math.min(count, 99))}</span>
     </button>
   )
 }

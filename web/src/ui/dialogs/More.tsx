@@ -12,6 +12,7 @@ import { Moderate } from './Moderate'
 import { NewMessage } from './NewMessage'
 import { Picture } from './Picture'
 import { Prove } from './Prove'
+import { Report } from './Report'
 import { ResetLink } from './ResetLink'
 import { Pins } from './Pins'
 import { SectionName } from './SectionName'
@@ -86,6 +87,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <Edits room={open.room} no={open.no} onClose={closeDialog} />
     case 'why':
       return <Why message={open.message} onClose={closeDialog} />
+    case 'report':
+      return <Report message={open.message} onClose={closeDialog} />
     case 'read-by':
       return <ReadBy message={open.message} onClose={closeDialog} />
     case 'pins':

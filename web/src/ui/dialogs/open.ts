@@ -32,6 +32,7 @@ export type Open =
   | { kind: 'picture'; room: string; no: number; file: File; among?: Pictures }
   | { kind: 'read-by'; message: Message }
   | { kind: 'why'; message: Message }
+  | { kind: 'report'; message: Message }
   | { kind: 'edits'; room: string; no: number }
   | { kind: 'pins'; room: string }
   | { kind: 'jump'; room: string; at?: string }

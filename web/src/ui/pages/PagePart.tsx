@@ -10,6 +10,7 @@ const parts: Record<string, () => Promise<Part>> = {
   admin: () => import('../admin/Admin').then((m) => m.Admin),
   'catch-up': () => import('../catchup/CatchUp').then((m) => m.CatchUp),
   people: () => import('../people/Directory').then((m) => m.Directory),
+  reports: () => import('../reports/Reports').then((m) => m.Reports),
   settings: () => import('../settings/Settings').then((m) => m.Settings),
 }
 

@@ -1,4 +1,4 @@
-import { Bell, BellDot, Bookmark, BookmarkMinus, CheckCheck, CircleUser, ClipboardCopy, Copy, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { Bell, BellDot, Bookmark, BookmarkMinus, CheckCheck, CircleUser, ClipboardCopy, Copy, Flag, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { useEffect } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
@@ -125,6 +125,11 @@ export function MessageActions({ message }: { message: Message }) {
         {member && write && (
           <MenuItem icon={message.pinned_at ? <PinOff size={16} /> : <Pin size={16} />} onSelect={() => void pinMessage(message)}>
             {t(message.pinned_at ? 'message.unpin' : 'message.pin')}
+          </MenuItem>
+        )}
+        {!mine && (
+          <MenuItem icon={<Flag size={16} />} onSelect={() => openDialog({ kind: 'report', message })}>
+            {t('report.action')}
           </MenuItem>
         )}
         {((mine && !home?.archived) || moderate) && (
