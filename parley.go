@@ -161,6 +161,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	policy := o.clientPolicy()
 	s.inner = server.New(s.core, server.Config{
 		Policy: policy, MaxSockets: 100_000, MaxUserSockets: 50, MaxSocketFrames: 2000, Metrics: s.registry,
+		Address: o.PublicURL,
 	})
 	s.closing, s.beginEnd = context.WithCancel(context.Background())
 	s.handler = s.inner
