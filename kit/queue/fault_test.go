@@ -323,3 +323,24 @@ func TestFailover(t *testing.T) {
 		return err == nil && s.Completed == 50
 	})
 }
+
+// TestErrLooksAtTheClock: of a process that was stopped for longer than its
+// lease, the handler may go on before any timer runs.
+func TestErrLooksAtTheClock(t *testing.T) {
+	ctx, end := context.WithCancelCause(t.Context())
+	h := &holding{end: end}
+	h.hold(time.Now().Add(time.Hour))
+	handlers, cancel := context.WithTimeout(leased{ctx, h}, time.Hour)
+	defer cancel()
+	if err := (leased{ctx, h}).Err(); err != nil {
+		t.Fatalf("within the lease: %v", err)
+	}
+	h.hold(time.Now().Add(-time.Millisecond))
+	if err := (leased{ctx, h}).Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("after it: %v", err)
+	}
+	<-handlers.Done() // what is derived from it ends, too
+	if !errors.Is(context.Cause(handlers), ErrLost) {
+		t.Errorf("because of %v", context.Cause(handlers))
+	}
+}

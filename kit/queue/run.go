@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -79,7 +80,19 @@ type runner[T any] struct {
 type holding struct {
 	end    context.CancelCauseFunc
 	expiry *time.Timer // ends the job's context
+	until  atomic.Int64
 }
+
+var clock = time.Now() // where the times of holding.until begin
+
+// hold keeps until when the lease is held, and returns for how long that is.
+func (h *holding) hold(until time.Time) time.Duration {
+	h.until.Store(int64(until.Sub(clock)))
+	return time.Until(until)
+}
+
+// over reports whether the lease is held no more.
+func (h *holding) over() bool { return int64(time.Since(clock)) > h.until.Load() }
 
 // spare is by how much the local end of a lease comes before that in Redis, for
 // clocks that run at different speeds and for a busy machine.
@@ -188,8 +201,7 @@ func (r *runner[T]) start(id, token, head, payload string, begin time.Time) {
 	member := token + ":" + id
 	ctx, end := context.WithCancelCause(r.jobs)
 	h := &holding{end: end}
-	deadline := begin.Add(r.opt.Lease - r.spare())
-	h.expiry = time.AfterFunc(time.Until(deadline), func() { end(ErrLost) })
+	h.expiry = time.AfterFunc(h.hold(begin.Add(r.opt.Lease-r.spare())), func() { end(ErrLost) })
 	r.mu.Lock()
 	r.held[member] = h
 	r.mu.Unlock()
@@ -210,18 +222,19 @@ func (r *runner[T]) start(id, token, head, payload string, begin time.Time) {
 		}
 		if err != nil {
 			err = Permanent(fmt.Errorf("queue: decode the job: %w", err))
-		} else if time.Now().After(deadline) {
+		} else if h.over() {
 			end(ErrLost) // the answer took as long as the lease
 			err = ErrLost
 		} else {
-			err = r.call(ctx, job, time.Duration(m.Timeout)*time.Millisecond)
+			err = r.call(ctx, h, job, time.Duration(m.Timeout)*time.Millisecond)
 		}
 		r.finish(ctx, job, m.Failures+1, err)
 	})
 }
 
 // call runs the handler.
-func (r *runner[T]) call(ctx context.Context, job *Job[T], timeout time.Duration) (err error) {
+func (r *runner[T]) call(ctx context.Context, h *holding, job *Job[T],
+	timeout time.Duration) (err error) {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
@@ -232,7 +245,22 @@ func (r *runner[T]) call(ctx context.Context, job *Job[T], timeout time.Duration
 			err = fmt.Errorf("queue: the handler panicked: %v\n%s", v, debug.Stack())
 		}
 	}()
-	return r.handler(ctx, job)
+	return r.handler(leased{ctx, h}, job)
+}
+
+// leased is the context of a handler. Its Err looks at the clock: where the
+// process was stopped for longer than the lease, the handler may run on before
+// the timer does.
+type leased struct {
+	context.Context
+	h *holding
+}
+
+func (c leased) Err() error {
+	if c.h.over() {
+		c.h.end(ErrLost)
+	}
+	return c.Context.Err()
 }
 
 // finish tells Redis how a job ended, until it answers. The lease is renewed
@@ -335,7 +363,6 @@ func (r *runner[T]) renew() error {
 	if err != nil {
 		return fmt.Errorf("queue: renew leases: %w", exec.Unavailable(context.Background(), err))
 	}
-	left := time.Until(begin.Add(r.opt.Lease - r.spare()))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, member := range args[1:] {
@@ -348,7 +375,7 @@ func (r *runner[T]) renew() error {
 			h.end(ErrCancelled)
 			fallthrough
 		default:
-			h.expiry.Reset(left)
+			h.expiry.Reset(h.hold(begin.Add(r.opt.Lease - r.spare())))
 		}
 	}
 	return nil
