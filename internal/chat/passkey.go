@@ -187,7 +187,7 @@ func (s *Service) FinishPasskey(ctx context.Context, who Caller, in NewPasskeyIn
 	if err != nil && !first {
 		return out, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "passkey.create", User: who.User.ID, Detail: name}); err != nil {
+	if err := s.record(ctx, who, AuditEntry{Action: "passkey.create", User: who.User.ID, Detail: name}); err != nil {
 		return out, err
 	}
 	err = s.changePasskeys(ctx, who.User.ID, func(all []StoredPasskey) ([]StoredPasskey, error) {
@@ -262,7 +262,7 @@ func (s *Service) DeletePasskey(ctx context.Context, who Caller, in PasskeyInput
 		}
 	}
 	entry := AuditEntry{Action: "passkey.delete", User: who.User.ID, Detail: all[i].Name}
-	if err := s.audit(ctx, who, entry); err != nil {
+	if err := s.record(ctx, who, entry); err != nil {
 		return None{}, err
 	}
 	err = s.changePasskeys(ctx, who.User.ID, func(all []StoredPasskey) ([]StoredPasskey, error) {
