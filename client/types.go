@@ -93,7 +93,7 @@ type EventList = chat.EventList
 type EventListInput = chat.EventListInput
 
 // Excerpt is a part of a message, or of the name or description of one of its
-// files, as plain text.
+// files or of the text inside it, as plain text.
 type Excerpt = chat.Excerpt
 
 // ExcerptPart is some text of an Excerpt.

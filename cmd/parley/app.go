@@ -128,7 +128,11 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err := a.core.Prepare(ctx, func(ctx context.Context) error { return s.fill(ctx, a, c) }); err != nil {
 		return nil, err
 	}
-	index, err := a.core.OpenSearch(ctx, server.SearchConfig(s.searchFlags))
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	index, err := a.core.OpenSearch(ctx, server.SearchConfig(s.searchFlags), program, "extract")
 	if err != nil {
 		return nil, flagged(err)
 	}

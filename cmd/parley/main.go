@@ -80,6 +80,7 @@ func run(ctx context.Context, args, environ []string, c console) error {
 		),
 		b.command("verify", "Have many clients send, drop and come back while nodes and Redis are killed, cut off and slowed down, and judge what they saw.", &verification{}),
 		b.command("version", "Print the version, and the commit that it was built from.", &showVersion{}),
+		hidden(b.command("extract", "Print the text inside of what is read from standard input. The server runs it for each file.", &extractText{})),
 		hidden(b.command("man", "Print the manual page.", &manual{&b})),
 	)
 	b.root = all

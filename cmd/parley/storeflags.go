@@ -55,6 +55,8 @@ func (f filesFlags) check() error {
 type searchFlags struct {
 	Search    string `help:"Answer searches: on or off. Each node that does keeps an index of its own." enum:"on,off" default:"on"`
 	SearchDir string `help:"Directory of this node's search index. Default: --data; with --store, a temporary directory, so that the index is built at each start." placeholder:"DIR"`
+
+	SearchFiles string `help:"Find the text inside files too (PDF, Office, OpenDocument, HTML, plain text): on or off. A process of its own reads each." enum:"on,off" default:"on"`
 }
 
 // previewFlags say whether the server shows what links lead to. They are a

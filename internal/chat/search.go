@@ -22,8 +22,11 @@ type SearchIndex interface {
 	// first. If next is not 0 there may be more, below it. It may return none
 	// and a next: then it has looked at many that are in other rooms.
 	Find(ctx context.Context, in Lookup, limit int) (hits []Hit, next int64, err error)
-	// Matches reports whether a text, see [Message.Words], has the words of a
-	// query, and none of those that it must not have.
+	// Inside returns the texts inside the files of a message, in their order,
+	// as far as they are known.
+	Inside(ctx context.Context, m *Message) ([]string, error)
+	// Matches reports whether a text, of [Message.Words] and of Inside, has the
+	// words of a query, and none of those that it must not have.
 	Matches(q *Query, text string) bool
 	// Excerpt returns the part of a text in which most of the words of a query
 	// are, with the words marked, or nil if it has none of them.
@@ -142,7 +145,7 @@ func (f Found) bounded() Found {
 
 // SearchInput says what to look for.
 type SearchInput struct {
-	Text     string `json:"q,omitempty" doc:"Words that are all in the message or in the names and descriptions of its files, by their beginning; at most 16. Words in quotes must follow each other; what has a minus before it must not be there"`
+	Text     string `json:"q,omitempty" doc:"Words that are all in the message, in the names and descriptions of its files or inside them, by their beginning; at most 16. Words in quotes must follow each other; what has a minus before it must not be there"`
 	Room     RoomID `json:"room,omitempty" doc:"Only in this room, or this thread; without it in all your rooms"`
 	From     UserID `json:"from,omitempty" doc:"Only from this person"`
 	Mentions UserID `json:"mentions,omitempty" doc:"Only mentioning this person, who did not write it; @room mentions everyone"`
@@ -212,7 +215,10 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 			return SearchResult{}, err
 		}
 	}
-	out := run.result()
+	out, err := run.result(ctx)
+	if err != nil {
+		return SearchResult{}, err
+	}
 	out.Corrected = corrected
 	if in.Counts {
 		out.Counts, err = run.count(ctx)
@@ -312,11 +318,15 @@ func (r *searchRun) message(ctx context.Context, h Hit) (*Message, error) {
 	if err != nil || len(page) == 0 || page[0].No != h.No {
 		return nil, err
 	}
-	q := &r.in.Query
-	if m := &page[0]; q.Wants(m) && r.s.Index.Matches(q, m.Words()) {
-		return m, nil
+	q, m := &r.in.Query, &page[0]
+	if !q.Wants(m) {
+		return nil, nil
 	}
-	return nil, nil
+	inside, err := r.s.Index.Inside(ctx, m)
+	if err != nil || !r.s.Index.Matches(q, strings.Join(append([]string{m.Words()}, inside...), "\n")) {
+		return nil, err
+	}
+	return m, nil
 }
 
 // isMember asks the store once for each room.
@@ -338,14 +348,18 @@ func (r *searchRun) isMember(ctx context.Context, room RoomID) (bool, error) {
 }
 
 // result is as much as a page holds.
-func (r *searchRun) result() SearchResult {
+func (r *searchRun) result(ctx context.Context) (SearchResult, error) {
 	some := bounded(r.found, 0, func(m *foundMessage) int { return m.size() + maxExcerpt })
 	if n := len(some); n < len(r.found) {
 		r.at, r.more = some[n-1].at, true
 	}
 	out := SearchResult{Messages: make([]Message, len(some)), Excerpts: make([]Excerpt, len(some))}
 	for i := range some {
-		out.Messages[i], out.Excerpts[i] = some[i].Message, r.excerpt(&some[i].Message)
+		out.Messages[i] = some[i].Message
+		var err error
+		if out.Excerpts[i], err = r.excerpt(ctx, &some[i].Message); err != nil {
+			return SearchResult{}, err
+		}
 	}
 	if built := r.s.Index.Built(); built < 100 {
 		out.Building, out.Built = true, built
@@ -356,5 +370,5 @@ func (r *searchRun) result() SearchResult {
 			out.Until = placeTime(r.at.below)
 		}
 	}
-	return out
+	return out, nil
 }

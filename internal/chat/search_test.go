@@ -31,6 +31,8 @@ func (x *index) Find(_ context.Context, in chat.Lookup, limit int) ([]chat.Hit, 
 
 func (*index) Matches(q *chat.Query, text string) bool { return !strings.Contains(text, "not this") }
 
+func (*index) Inside(context.Context, *chat.Message) ([]string, error) { return nil, nil }
+
 func (*index) Excerpt(*chat.Query, string) []chat.ExcerptPart { return nil }
 
 func (*index) Similar(context.Context, string) ([]string, error) { return nil, nil }

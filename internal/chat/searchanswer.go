@@ -10,7 +10,7 @@ import (
 )
 
 // Excerpt is a part of a message, or of the name or description of one of its
-// files, as plain text.
+// files or of the text inside it, as plain text.
 type Excerpt struct {
 	Parts []ExcerptPart `json:"parts" doc:"They follow each other"`
 	File  string        `json:"file,omitempty" doc:"The file that it is about; empty for the text of the message"`
@@ -27,26 +27,35 @@ const maxExcerpt = 1000
 
 // excerpt shows why a message was found, and its beginning if it was found
 // without words.
-func (r *searchRun) excerpt(m *Message) Excerpt {
+func (r *searchRun) excerpt(ctx context.Context, m *Message) (Excerpt, error) {
 	q, text := &r.in.Query, plain(m.Text, len(m.Text)+1)
 	if parts := r.s.Index.Excerpt(q, text); parts != nil {
-		return Excerpt{Parts: parts}
+		return Excerpt{Parts: parts}, nil
 	}
 	for _, f := range m.Files {
 		for _, of := range []string{f.Name, f.Alt} {
 			if parts := r.s.Index.Excerpt(q, of); parts != nil {
-				return Excerpt{Parts: parts, File: f.ID}
+				return Excerpt{Parts: parts, File: f.ID}, nil
 			}
 		}
 	}
 	if parts := r.s.Index.Excerpt(q, m.Text); parts != nil { // in the target of a link, for example
-		return Excerpt{Parts: parts}
+		return Excerpt{Parts: parts}, nil
+	}
+	inside, err := r.s.Index.Inside(ctx, m)
+	if err != nil {
+		return Excerpt{}, err
+	}
+	for i, text := range inside {
+		if parts := r.s.Index.Excerpt(q, text); parts != nil {
+			return Excerpt{Parts: parts, File: m.Files[i].ID}, nil
+		}
 	}
 	out := Excerpt{Parts: []ExcerptPart{{Text: plain(m.Text, 200)}}}
 	if text == "" && len(m.Files) > 0 {
 		out.Parts[0].Text, out.File = plain(m.Files[0].Name, 200), m.Files[0].ID
 	}
-	return out
+	return out, nil
 }
 
 // SearchCounts says where the matches of a search are.

@@ -30,6 +30,11 @@ type Config struct {
 	// most of the processor is left to senders. It rests less while it is
 	// built.
 	Rest int
+	// Read, if not nil, returns the text inside a file of a message, or what
+	// could be read of it; see package extract. An error that is
+	// [chat.ErrUnavailable] says that it can be read later. Until it is set and
+	// ReadFiles runs, files are found by their names.
+	Read func(context.Context, chat.File) (string, error)
 }
 
 // Index is an index of all messages. It implements [chat.SearchIndex]. Its
@@ -48,7 +53,8 @@ type Index struct {
 	said  map[string]bool // words that are in the vocabulary, not all of them
 	prune string          // after this word the vocabulary is looked through
 
-	again func() // asks for all rooms to be compared
+	again func()        // asks for all rooms to be compared
+	files chan struct{} // a file is to be read
 
 	mu      sync.RWMutex // guards what follows
 	rooms   map[chat.RoomID]*room
@@ -63,7 +69,7 @@ type room struct {
 }
 
 const (
-	version = 5 // of the schema; older ones belong to an index without vocabulary
+	version = 6 // of the schema; older ones belong to an index without the text inside files
 	schema  = `
 		CREATE TABLE rooms (
 			num    INTEGER PRIMARY KEY,
@@ -79,6 +85,15 @@ const (
 			sum  INTEGER NOT NULL     -- of what is indexed
 		);
 		CREATE UNIQUE INDEX docs_room ON docs (room, no);
+		CREATE TABLE inside ( -- the text inside the files of messages
+			room  INTEGER NOT NULL,
+			no    INTEGER NOT NULL,
+			file  TEXT NOT NULL,
+			text  TEXT NOT NULL DEFAULT '',
+			tries INTEGER NOT NULL DEFAULT 0, -- how often reading it failed; -1 once it is read
+			PRIMARY KEY (room, no, file)
+		) WITHOUT ROWID;
+		CREATE INDEX inside_unread ON inside (tries) WHERE tries >= 0;
 		CREATE TABLE meta (id TEXT NOT NULL);
 		CREATE TABLE vocabulary (word TEXT PRIMARY KEY) WITHOUT ROWID; -- what is in the column text of words
 		CREATE TABLE parts ( -- of long words: what follows each of their letters
@@ -102,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 		return nil, err
 	}
 	x := &Index{Config: cfg, path: filepath.Join(cfg.Dir, "search.db"), lock: lock, again: func() {},
-		said: map[string]bool{}}
+		said: map[string]bool{}, files: make(chan struct{}, 1)}
 	err = x.open(ctx)
 	if err != nil && ctx.Err() == nil {
 		cfg.Log.Info("the search index is built again", "reason", err)

@@ -61,7 +61,11 @@ func (x *Index) put(r *room, m *chat.Message) error {
 	if m.Deleted() {
 		return x.remove(r, m.No)
 	}
-	terms := termsOf(m.Words())
+	inside, err := x.inside(r, m)
+	if err != nil {
+		return err
+	}
+	terms := termsOf(strings.Join(append([]string{m.Words()}, inside...), "\n"))
 	text, filters := document(terms), r.filters(m)
 	is := int64(sum(text) ^ sum("\x00"+filters))
 	var id, was int64
@@ -70,7 +74,7 @@ func (x *Index) put(r *room, m *chat.Message) error {
 		return err
 	}
 	if ok {
-		if err := x.remove(r, m.No); err != nil {
+		if err := x.removeDocs(r, m.No-1, m.No); err != nil {
 			return err
 		}
 	}
@@ -100,10 +104,19 @@ func (x *Index) remove(r *room, no int64) error { return x.removeAll(r, no-1, no
 // removeAll takes out the messages of a room with numbers above after, up to
 // last. The lane is held.
 func (x *Index) removeAll(r *room, after, last int64) error {
-	const which = "room = ? AND no > ? AND no <= ?"
-	if err := x.exec("DELETE FROM words WHERE rowid IN (SELECT id FROM docs WHERE "+which+")", r.num,
+	if err := x.removeDocs(r, after, last); err != nil {
+		return err
+	}
+	return x.exec("DELETE FROM inside WHERE "+numbered, r.num, after, last)
+}
+
+const numbered = "room = ? AND no > ? AND no <= ?"
+
+// removeDocs leaves the text inside their files.
+func (x *Index) removeDocs(r *room, after, last int64) error {
+	if err := x.exec("DELETE FROM words WHERE rowid IN (SELECT id FROM docs WHERE "+numbered+")", r.num,
 		after, last); err != nil {
 		return err
 	}
-	return x.exec("DELETE FROM docs WHERE "+which, r.num, after, last)
+	return x.exec("DELETE FROM docs WHERE "+numbered, r.num, after, last)
 }

@@ -132,6 +132,9 @@ func New(core *Core, cfg Config) *Server {
 		s.jobs.Go(func() { core.every(ctx, backupsLook, "backup", core.backups.run) })
 	}
 	s.jobs.Go(func() { seen.run(ctx) })
+	if core.search != nil && core.search.Read != nil {
+		s.jobs.Go(func() { core.search.ReadFiles(ctx) })
+	}
 	s.jobs.Go(func() {
 		defer closeSender()
 		runner.Run(ctx)

@@ -71,6 +71,9 @@ func (PlainIndex) Matches(q *chat.Query, written string) bool {
 // Excerpt implements [chat.SearchIndex].
 func (PlainIndex) Excerpt(*chat.Query, string) []chat.ExcerptPart { return nil }
 
+// Inside implements [chat.SearchIndex]: nothing.
+func (PlainIndex) Inside(context.Context, *chat.Message) ([]string, error) { return nil, nil }
+
 // Similar implements [chat.SearchIndex]. No word is similar to another.
 func (PlainIndex) Similar(context.Context, string) ([]string, error) { return nil, nil }
 
