@@ -5,6 +5,7 @@
 package extract
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -30,34 +31,35 @@ var errFull = errors.New("enough")
 
 // text takes text, up to MaxText, with one space or line break between words.
 type text struct {
-	out  io.Writer
+	out  *bufio.Writer
 	left int
 	gap  bool // a space comes before the next word
 }
 
 func (t *text) add(s string) error {
-	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "�")
-	words := strings.Fields(s)
-	if len(words) == 0 {
-		t.gap = t.gap || s != ""
+	if s == "" {
 		return nil
 	}
-	one := strings.Join(words, " ")
-	if t.gap || s[0] <= ' ' {
-		one = " " + one
+	t.gap = t.gap || s[0] <= ' '
+	for word := range strings.FieldsSeq(s) {
+		word = strings.ToValidUTF8(strings.ReplaceAll(word, "\x00", ""), "\ufffd")
+		if t.gap {
+			word = " " + word
+		}
+		if len(word) > t.left {
+			word = strings.ToValidUTF8(word[:t.left], "")
+			t.left = len(word)
+		}
+		t.left -= len(word)
+		if _, err := t.out.WriteString(word); err != nil {
+			return err
+		}
+		if t.left < utf8.UTFMax {
+			return errFull
+		}
+		t.gap = true
 	}
 	t.gap = s[len(s)-1] <= ' '
-	if len(one) > t.left {
-		one = strings.ToValidUTF8(one[:t.left], "")
-		t.left = len(one)
-	}
-	t.left -= len(one)
-	if _, err := io.WriteString(t.out, one); err != nil {
-		return err
-	}
-	if t.left < utf8.UTFMax {
-		return errFull
-	}
 	return nil
 }
 
@@ -65,7 +67,7 @@ func (t *text) add(s string) error {
 // a kind that has none, and one that is damaged, is an error, before which some
 // text may have come. The name says what is HTML.
 func Text(out io.Writer, name string, data []byte) error {
-	t := &text{out: out, left: MaxText}
+	t := &text{out: bufio.NewWriter(out), left: MaxText}
 	err := error(nil)
 	switch kind := http.DetectContentType(data); {
 	case bytes.HasPrefix(data, []byte("%PDF-")):
@@ -82,7 +84,7 @@ func Text(out io.Writer, name string, data []byte) error {
 	if errors.Is(err, errFull) {
 		err = nil
 	}
-	return err
+	return errors.Join(err, t.out.Flush())
 }
 
 func isHTML(name string) bool {
@@ -170,7 +172,7 @@ func (t *text) pdf(data []byte) error {
 			broken = err // others may be sound
 			continue
 		}
-		if err := t.add(s + "\n"); err != nil {
+		if err := errors.Join(t.add(s+"\n"), t.out.Flush()); err != nil { // the next may take too long
 			return err
 		}
 	}

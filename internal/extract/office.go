@@ -89,7 +89,7 @@ func (t *text) xml(r io.Reader, sheet bool) error {
 	d.Strict = false
 	depth, shared, within := 0, false, ""
 	for {
-		// Raw: names need no spaces, and elements that never end take no memory.
+		// Raw: elements that never end take no memory.
 		token, err := d.RawToken()
 		if err == io.EOF {
 			return nil
@@ -118,7 +118,8 @@ func (t *text) xml(r io.Reader, sheet bool) error {
 			if sheet && (shared || within == "f") { // a formula
 				continue
 			}
-			if err := t.add(string(token)); err != nil {
+			// What comes next may be too much for us.
+			if err := errors.Join(t.add(string(token)), t.out.Flush()); err != nil {
 				return err
 			}
 		}

@@ -44,7 +44,8 @@ func (files) Usage(context.Context) (int64, error) { return 0, nil }
 func TestInsideFiles(t *testing.T) {
 	f := newFixture(t, 0)
 	f.Files = files{}
-	ann, bob, eve := f.Person("Ann", chat.RoleMember), f.Person("Bob", chat.RoleMember), f.Person("Eve", chat.RoleMember)
+	ann, bob := f.Person("Ann", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	eve := f.Person("Eve", chat.RoleMember)
 	room := f.Room(ann, chat.Private, bob)
 	away := true
 	f.index.Read = func(_ context.Context, file chat.File) (string, error) {
@@ -95,7 +96,8 @@ func TestInsideFiles(t *testing.T) {
 	}
 	for _, words := range []string{"zebra", "promised zebra", `"quarterly numbers"`, "quarterly -giraffe"} {
 		got := found(bob, words)
-		if len(got) != 1 || words == "zebra" && (got[0].File != ids[0] || len(got[0].Parts) < 2 || !got[0].Parts[1].Marked) {
+		if len(got) != 1 || words == "zebra" &&
+			(got[0].File != ids[0] || len(got[0].Parts) < 2 || !got[0].Parts[1].Marked) {
 			t.Errorf("%s: %+v", words, got)
 		}
 	}
