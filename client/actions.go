@@ -308,8 +308,8 @@ func (a Actions) EmojiList(ctx context.Context) (EmojiList, error) {
 }
 
 // EmojiDelete calls emoji.delete: remove a custom emoji. For admins and owners,
-// and for who added it while server.info says member_emoji. Messages show its
-// name from then on.
+// and for who added it while they have the right emoji, see server.info.
+// Messages show its name from then on.
 func (a Actions) EmojiDelete(ctx context.Context, in EmojiInput) error {
 	_, err := call[none](ctx, a, action{"emoji.delete", "DELETE", "/emoji/{name}"}, in)
 	return err
@@ -354,8 +354,8 @@ func (a Actions) PresenceSeen(ctx context.Context, in SeenInput) (SeenList, erro
 }
 
 // InviteCreate calls invite.create: invite someone. The code is shown once. It
-// lets one person sign up, or with uses several. For admins and owners, and for
-// members if server.info says member_invites.
+// lets one person sign up, or with uses several. For those who have the right
+// invite, see server.info.
 func (a Actions) InviteCreate(ctx context.Context, in InviteInput) (InviteOutput, error) {
 	return call[InviteOutput](ctx, a, action{"invite.create", "POST", "/invites"}, in)
 }

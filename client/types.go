@@ -377,6 +377,12 @@ type Restriction = chat.Restriction
 // RetryInput names dead letters of a webhook.
 type RetryInput = chat.RetryInput
 
+// Right is something on the server that a person's role lets them do or not.
+type Right = chat.Right
+
+// RightRule says who has a right: everyone from a role on upwards.
+type RightRule = chat.RightRule
+
 // Role is what a person may do on the server.
 type Role = chat.Role
 
@@ -642,6 +648,25 @@ const (
 	NeedsFactor = chat.NeedsFactor
 )
 
+// Values of [Right].
+const (
+	RightTokens   = chat.RightTokens
+	RightBrowse   = chat.RightBrowse
+	RightJoin     = chat.RightJoin
+	RightPin      = chat.RightPin
+	RightDirect   = chat.RightDirect
+	RightRooms    = chat.RightRooms
+	RightCallAll  = chat.RightCallAll
+	RightInvite   = chat.RightInvite
+	RightEmoji    = chat.RightEmoji
+	RightModerate = chat.RightModerate
+	RightRetain   = chat.RightRetain
+	RightPeople   = chat.RightPeople
+	RightBots     = chat.RightBots
+	RightAudit    = chat.RightAudit
+	RightServer   = chat.RightServer
+)
+
 // Values of [Role].
 const (
 	RoleOwner  = chat.RoleOwner
@@ -682,6 +707,7 @@ const (
 	Presence        = chat.Presence
 	EmojiChanged    = chat.EmojiChanged
 	ReportsChanged  = chat.ReportsChanged
+	ServerChanged   = chat.ServerChanged
 	DocumentChanged = chat.DocumentChanged
 	ScheduleChanged = chat.ScheduleChanged
 )

@@ -173,7 +173,7 @@ func Actions() []Action {
 		action("emoji.list", "GET", "/emoji", 200, LoggedIn, "Custom emoji",
 			"Those that people have added to this server. After a change everyone online gets the signal emoji, and sync says their revision.", (*Service).ListEmoji),
 		action("emoji.delete", "DELETE", "/emoji/{name}", 200, LoggedIn, "Remove a custom emoji",
-			"For admins and owners, and for who added it while server.info says member_emoji. Messages show its name from then on.", (*Service).DeleteEmoji),
+			"For admins and owners, and for who added it while they have the right emoji, see server.info. Messages show its name from then on.", (*Service).DeleteEmoji),
 
 		action("user.list", "GET", "/users", 200, LoggedIn, "People",
 			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
@@ -189,7 +189,7 @@ func Actions() []Action {
 			"At most 100 people, to the minute. Without bots and those who do not show it. Guests are told nothing.", (*Service).ListSeen),
 
 		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite someone",
-			"The code is shown once. It lets one person sign up, or with uses several. For admins and owners, and for members if server.info says member_invites.", (*Service).CreateInvite),
+			"The code is shown once. It lets one person sign up, or with uses several. For those who have the right invite, see server.info.", (*Service).CreateInvite),
 		action("invite.show", "POST", "/invites/show", 200, Anyone, "Who invites to what",
 			"For whoever has the code.", (*Service).ShowInvite),
 		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites",

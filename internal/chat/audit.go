@@ -119,7 +119,7 @@ func (s *Service) ListAudit(ctx context.Context, who Caller, in AuditInput) (Aud
 	if in.Room != "" {
 		scope = string(in.Room)
 	}
-	if !who.User.Role.atLeast(RoleAdmin) {
+	if !who.User.Role.mayAlways(RightAudit) {
 		if in.Room == "" {
 			return AuditPage{}, ErrForbidden
 		}

@@ -17,7 +17,7 @@ func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User,
 	if in.Role != RoleGuest && in.Role != RoleMember {
 		return User{}, invalid("role", "A bot must be a guest or a member.")
 	}
-	if !who.User.Role.atLeast(RoleAdmin) {
+	if !who.User.Role.mayAlways(RightBots) {
 		return User{}, ErrForbidden
 	}
 	return s.addBot(ctx, who, in.Name, in.Role, AuditEntry{Action: "bot.create"})

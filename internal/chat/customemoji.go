@@ -112,19 +112,6 @@ func (s *Service) emoji(ctx context.Context, text string) (string, error) {
 	return "", err
 }
 
-// mayAddEmoji: admins and owners add and remove emoji; members add some, where
-// the owners allow it, and remove their own.
-func (s *Service) mayAddEmoji(ctx context.Context, u User) error {
-	if u.Role.atLeast(RoleAdmin) {
-		return nil
-	}
-	set, _, err := s.settings(ctx)
-	if err == nil && !(set.MemberEmoji && u.Role.atLeast(RoleMember)) {
-		err = ErrForbidden
-	}
-	return err
-}
-
 // fits returns nil if l can have one more emoji, which is e.
 func (l EmojiList) fits(e CustomEmoji) error {
 	if len(l.Emoji) >= maxCustomEmoji {
@@ -159,7 +146,7 @@ func (s *Service) CreateEmoji(ctx context.Context, who Caller, in CreateEmojiInp
 	if err := s.mayUpload(ctx, who, ScopeManage); err != nil {
 		return none, err
 	}
-	if err := s.mayAddEmoji(ctx, who.User); err != nil {
+	if err := s.demand(ctx, who.User, RightEmoji); err != nil {
 		return none, err
 	}
 	return s.addEmoji(ctx, who, in, r)
@@ -229,7 +216,7 @@ func (s *Service) saveEmoji(ctx context.Context, id string, r io.Reader) error {
 
 // DeleteEmoji removes a custom emoji. Messages show its name from then on.
 func (s *Service) DeleteEmoji(ctx context.Context, who Caller, in EmojiInput) (None, error) {
-	if err := s.mayAddEmoji(ctx, who.User); err != nil {
+	if err := s.demand(ctx, who.User, RightEmoji); err != nil {
 		return None{}, err
 	}
 	find := func(l EmojiList) (CustomEmoji, error) {

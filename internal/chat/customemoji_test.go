@@ -132,8 +132,8 @@ func TestCustomEmoji(t *testing.T) {
 	refused(t, "another picture", open(gus, "party_parrot", joe.User.Picture+"x"), chat.ErrNotFound)
 
 	// Members, where the owners let them, and then only their own.
-	yes := true
-	must(t, "members may", errOf(f.UpdateServer(ctx, owner, chat.UpdateServerInput{MemberEmoji: &yes})))
+	must(t, "members may", errOf(f.UpdateServer(ctx, owner, chat.UpdateServerInput{
+		Rights: map[chat.Right]chat.Role{chat.RightEmoji: chat.RoleMember}})))
 	refused(t, "a guest", errOf(create(gus, "blob", "", "gif")), chat.ErrForbidden)
 	blob, err := create(joe, "blob", "", "gif blob")
 	must(t, "a member", err)

@@ -54,7 +54,7 @@ func (s *Service) OpenDirect(ctx context.Context, who Caller, in OpenDirectInput
 	if !errors.Is(err, ErrNotFound) {
 		return view, err
 	}
-	if !mayCreateRooms(who.User) {
+	if !who.User.Role.mayAlways(RightDirect) {
 		return RoomView{}, ErrForbidden
 	}
 	if len(people) > 2 { // there are more sets of people than people

@@ -108,13 +108,13 @@ func (e *Event) Follows(p Position) bool {
 // Signal is news that has no number and may be dropped: who types, who came and
 // went, which document of a person changed.
 type Signal struct {
-	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, emoji and reports, user:<id> for document and schedule"`
-	Kind   SignalKind `json:"kind" doc:"typing, presence, emoji, reports, document or schedule"`
-	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is; empty with emoji and reports"`
+	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, emoji, reports and server, user:<id> for document and schedule"`
+	Kind   SignalKind `json:"kind" doc:"typing, presence, emoji, reports, server, document or schedule"`
+	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is; empty with emoji, reports and server"`
 	Online bool       `json:"online,omitempty" doc:"With presence: came (true) or went (false)"`
 
 	Document string `json:"document,omitempty" doc:"With document: name of the one that changed"`
-	Version  int64  `json:"version,omitempty" doc:"With document: its version now; with emoji: their revision"`
+	Version  int64  `json:"version,omitempty" doc:"With document: its version now; with emoji: their revision; with server: greater with each change"`
 }
 
 // SignalKind says what a [Signal] tells.
@@ -127,6 +127,7 @@ const (
 	// In the server's stream, to everyone.
 	EmojiChanged   SignalKind = "emoji"
 	ReportsChanged SignalKind = "reports" // some report was made or closed
+	ServerChanged  SignalKind = "server"  // its settings were changed: see server.info
 
 	DocumentChanged SignalKind = "document" // in a person's stream
 	ScheduleChanged SignalKind = "schedule" // in a person's stream

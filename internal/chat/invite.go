@@ -98,8 +98,8 @@ func (s *Service) inviteOf(ctx context.Context, code string) (Invite, error) {
 	return invite, err
 }
 
-// mayInvite: members invite as what they are, or guests, if the owner lets
-// them.
+// mayInvite: members invite as what they are, or guests, if the owners
+// let them.
 func (s *Service) mayInvite(ctx context.Context, u User, role Role) (bool, error) {
 	if mayInvite(u, role) {
 		return true, nil
@@ -107,8 +107,7 @@ func (s *Service) mayInvite(ctx context.Context, u User, role Role) (bool, error
 	if u.Role != RoleMember || u.Bot || !u.Role.atLeast(role) {
 		return false, nil
 	}
-	set, _, err := s.settings(ctx)
-	return set.MemberInvites, err
+	return s.may(ctx, u, RightInvite)
 }
 
 // CreateInvite creates an invite. Its code is shown only once.

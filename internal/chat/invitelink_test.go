@@ -118,14 +118,17 @@ func TestMembersInviteIfTheOwnerLetsThem(t *testing.T) {
 	ctx := t.Context()
 	owner, admin := f.Person("Pablo", chat.RoleOwner), f.Person("Ada", chat.RoleAdmin)
 	mary := f.Person("Mary", chat.RoleMember)
-	set := func(on bool) {
+	from := func(least chat.Role) chat.UpdateServerInput {
+		return chat.UpdateServerInput{Rights: map[chat.Right]chat.Role{chat.RightInvite: least}}
+	}
+	set := func(least chat.Role) {
 		t.Helper()
-		must(t, "set", errOf(f.UpdateServer(ctx, owner, chat.UpdateServerInput{MemberInvites: &on})))
+		must(t, "set", errOf(f.UpdateServer(ctx, owner, from(least))))
 	}
 	refused(t, "a member", errOf(f.CreateInvite(ctx, mary, chat.InviteInput{})), chat.ErrForbidden)
 	refused(t, "an admin lets members", errOf(f.UpdateServer(ctx, admin,
-		chat.UpdateServerInput{MemberInvites: ptr(true)})), chat.ErrForbidden)
-	set(true)
+		from(chat.RoleMember))), chat.ErrForbidden)
+	set(chat.RoleMember)
 	mine := f.invite(mary, chat.InviteInput{Uses: 3})
 	f.invite(owner, chat.InviteInput{})
 	refused(t, "an admin's invite by a member", errOf(f.CreateInvite(ctx, mary,
@@ -136,13 +139,13 @@ func TestMembersInviteIfTheOwnerLetsThem(t *testing.T) {
 		t.Errorf("a member sees %+v, want their own", list.Invites)
 	}
 	must(t, "one joins", errOf(f.signUp("Joe", mine.Code)))
-	set(false)
+	set(chat.RoleAdmin)
 	refused(t, "after it was taken back", errOf(f.signUp("Zoe", mine.Code)), chat.ErrNotFound)
 
 	name := "Northwind"
 	info, err := f.UpdateServer(ctx, owner, chat.UpdateServerInput{Name: &name})
 	must(t, "name", err)
-	if info.Name != name || info.MemberInvites {
+	if info.Name != name || least(info, chat.RightInvite) != chat.RoleAdmin {
 		t.Errorf("the server is %+v", info)
 	}
 	name = ""

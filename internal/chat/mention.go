@@ -36,7 +36,11 @@ func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text st
 	for after := range calls(text) {
 		for name := range names(after) { // the longest name wins
 			if slices.Contains(everyone, strings.ToLower(name)) {
-				if mayCallAll(who.User) {
+				may, err := s.mayCallAll(ctx, who.User)
+				if err != nil {
+					return nil, err
+				}
+				if may {
 					found = append(found, MentionAll)
 				}
 				break

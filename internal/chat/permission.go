@@ -1,6 +1,9 @@
 package chat
 
-// The rules of who may do what. Every method of [Service] asks here.
+import "context"
+
+// The rules of who may do what. Every method of [Service] asks here, or for a
+// [Right].
 
 var roleRank = map[Role]int{RoleGuest: 1, RoleMember: 2, RoleAdmin: 3, RoleOwner: 4}
 
@@ -11,15 +14,12 @@ func (r Role) valid() bool { return roleRank[r] > 0 }
 
 func (r RoomRole) valid() bool { return r == RoomModerator || r == RoomMember }
 
-// mayCreateRooms: guests stay in the rooms that they were added to.
-func mayCreateRooms(u User) bool { return u.Role.atLeast(RoleMember) }
-
 // mayBrowse: guests see neither the directory nor people outside their rooms.
-func mayBrowse(u User) bool { return u.Role.atLeast(RoleMember) }
+func mayBrowse(u User) bool { return u.Role.mayAlways(RightBrowse) }
 
 // mayJoin: public rooms are open to everyone but guests; the others are joined
 // by being added.
-func mayJoin(u User, r Room) bool { return r.Kind == Public && u.Role.atLeast(RoleMember) }
+func mayJoin(u User, r Room) bool { return r.Kind == Public && u.Role.mayAlways(RightJoin) }
 
 // mayModerate: a room's moderators, and in public rooms also admins and owners
 // who are in it. Nobody moderates a direct room, and rank gives nobody a
@@ -29,7 +29,7 @@ func mayModerate(u User, r Room, as RoomRole) bool {
 	case Direct:
 		return false
 	case Public:
-		return as == RoomModerator || u.Role.atLeast(RoleAdmin)
+		return as == RoomModerator || u.Role.mayAlways(RightModerate)
 	default:
 		return as == RoomModerator
 	}
@@ -37,14 +37,28 @@ func mayModerate(u User, r Room, as RoomRole) bool {
 
 // mayRetain: who moderates a room decides what is said of it; that its history
 // goes is for admins and owners, and only in rooms that they moderate.
-func mayRetain(u User) bool { return u.Role.atLeast(RoleAdmin) }
+func mayRetain(u User) bool { return u.Role.mayAlways(RightRetain) }
 
 // mayPin: everyone in the room but guests.
-func mayPin(u User) bool { return u.Role.atLeast(RoleMember) }
+func mayPin(u User) bool { return u.Role.mayAlways(RightPin) }
 
-// mayCallAll: guests cannot call a whole room. Programs can, as whoever let
-// them into it decided.
-func mayCallAll(u User) bool { return u.Bot || u.Role.atLeast(RoleMember) }
+// mayCallAll: guests cannot call a whole room, and members only if the owners
+// let them. Programs can, as whoever let them into it decided.
+func (s *Service) mayCallAll(ctx context.Context, u User) (bool, error) {
+	if u.Bot {
+		return true, nil
+	}
+	return s.may(ctx, u, RightCallAll)
+}
+
+// mayUseTokens: people have tokens if the owners let their role; programs have
+// nothing else.
+func (s *Service) mayUseTokens(ctx context.Context, u User) (bool, error) {
+	if u.Bot {
+		return true, nil
+	}
+	return s.may(ctx, u, RightTokens)
+}
 
 // mayLeave: General is where everyone but guests is found, and a direct room is
 // for good.
@@ -68,5 +82,5 @@ func mayManage(u, other User, to Role) bool {
 	if u.Role == RoleOwner {
 		return true
 	}
-	return u.Role == RoleAdmin && !other.Role.atLeast(RoleAdmin) && !to.atLeast(RoleAdmin)
+	return u.Role.mayAlways(RightPeople) && !other.Role.atLeast(RoleAdmin) && !to.atLeast(RoleAdmin)
 }

@@ -166,8 +166,8 @@ type CreateRoomInput struct {
 
 // CreateRoom makes a public or private room with the caller as its moderator.
 func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput) (RoomView, error) {
-	if !mayCreateRooms(who.User) {
-		return RoomView{}, ErrForbidden
+	if err := s.demand(ctx, who.User, RightRooms); err != nil {
+		return RoomView{}, err
 	}
 	if in.Kind == "" {
 		in.Kind = Public

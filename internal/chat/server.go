@@ -8,14 +8,14 @@ import (
 
 // ServerInfo is the public information about the server.
 type ServerInfo struct {
-	ID            string `json:"id" doc:"Id of the server's data: what a client keeps belongs to it, and to no other server at this address"`
-	Name          string `json:"name" doc:"The server's name"`
-	Version       string `json:"version" doc:"Its version"`
-	SignUp        SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
-	NeedsSetup    bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
-	MemberInvites bool   `json:"member_invites,omitempty" doc:"Members may invite people"`
-	MemberEmoji   bool   `json:"member_emoji,omitempty" doc:"Members may add custom emoji"`
-	ReadReceipts  bool   `json:"read_receipts" doc:"People see who has read a message, see read.list"`
+	ID           string `json:"id" doc:"Id of the server's data: what a client keeps belongs to it, and to no other server at this address"`
+	Name         string `json:"name" doc:"The server's name"`
+	Version      string `json:"version" doc:"Its version"`
+	SignUp       SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
+	NeedsSetup   bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
+	ReadReceipts bool   `json:"read_receipts" doc:"People see who has read a message, see read.list"`
+
+	Rights []RightRule `json:"rights" doc:"What each role may do; server.update changes those with choices"`
 
 	SecondFactor FactorDemand `json:"second_factor,omitempty" enum:",admins,members,everyone" doc:"Who needs a second factor; empty for nobody"`
 
@@ -52,8 +52,8 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 		return ServerInfo{}, err
 	}
 	set, _, err := s.settings(ctx)
-	info := ServerInfo{ID: id, Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
-		MemberEmoji: set.MemberEmoji, ReadReceipts: !set.HideReads, SecondFactor: set.SecondFactor,
+	info := ServerInfo{ID: id, Name: cmp.Or(set.Name, s.Name), Rights: set.rules(),
+		ReadReceipts: !set.HideReads, SecondFactor: set.SecondFactor,
 		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Providers: s.Providers, NoPasswords: s.NoPasswords,
 		Mail: s.Mail != nil, Limits: limits, Previews: s.LinkPreviewer != nil}

@@ -15,20 +15,23 @@ const settingsID = "settings"
 // serverSettings is what the owner has set; what is empty is as the server was
 // started.
 type serverSettings struct {
-	Name          string `json:"name,omitempty"`
-	MemberInvites bool   `json:"member_invites,omitempty"`
-	MemberEmoji   bool   `json:"member_emoji,omitempty"`
-	HideReads     bool   `json:"hide_reads,omitempty"`
+	Name      string `json:"name,omitempty"`
+	HideReads bool   `json:"hide_reads,omitempty"`
+
+	Rights map[Right]Role `json:"rights,omitempty"`
+	// What was there before Rights.
+	MemberInvites bool `json:"member_invites,omitempty"`
+	MemberEmoji   bool `json:"member_emoji,omitempty"`
 
 	SecondFactor FactorDemand `json:"second_factor,omitempty"`
 }
 
 // UpdateServerInput changes the server. What is not given stays.
 type UpdateServerInput struct {
-	Name          *string `json:"name,omitempty" doc:"Name of the server or team, as everyone sees it; empty for the one that it was started with"`
-	MemberInvites *bool   `json:"member_invites,omitempty" doc:"Members may invite people, as members and guests"`
-	MemberEmoji   *bool   `json:"member_emoji,omitempty" doc:"Members may add custom emoji, and remove their own"`
-	ReadReceipts  *bool   `json:"read_receipts,omitempty" doc:"People see who has read a message, see read.list; on by default"`
+	Name         *string `json:"name,omitempty" doc:"Name of the server or team, as everyone sees it; empty for the one that it was started with"`
+	ReadReceipts *bool   `json:"read_receipts,omitempty" doc:"People see who has read a message, see read.list; on by default"`
+
+	Rights map[Right]Role `json:"rights,omitempty" doc:"The lowest role that has a right, by right, see server.info"`
 
 	SecondFactor *FactorDemand `json:"second_factor,omitempty" enum:",admins,members,everyone" doc:"Who needs a second factor at their next log-in; empty for nobody"`
 }
@@ -41,12 +44,21 @@ func (s *Service) settings(ctx context.Context) (set serverSettings, version int
 	if err == nil {
 		err = json.Unmarshal(r.Value, &set)
 	}
+	for right, on := range map[Right]*bool{RightInvite: &set.MemberInvites, RightEmoji: &set.MemberEmoji} {
+		if !*on {
+			continue
+		}
+		if *on = false; set.Rights == nil {
+			set.Rights = map[Right]Role{}
+		}
+		set.Rights[right] = RoleMember
+	}
 	return set, r.Version, err
 }
 
 // UpdateServer changes what the owners of a server set.
 func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerInput) (ServerInfo, error) {
-	if who.User.Role != RoleOwner {
+	if !who.User.Role.mayAlways(RightServer) {
 		return ServerInfo{}, ErrForbidden
 	}
 	set, version, err := s.settings(ctx)
@@ -60,14 +72,11 @@ func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerI
 		}
 		what = append(what, "name")
 	}
-	if in.MemberInvites != nil {
-		set.MemberInvites = *in.MemberInvites
-		what = append(what, fmt.Sprintf("member_invites %t", set.MemberInvites))
+	given, err := set.give(in.Rights)
+	if err != nil {
+		return ServerInfo{}, err
 	}
-	if in.MemberEmoji != nil {
-		set.MemberEmoji = *in.MemberEmoji
-		what = append(what, fmt.Sprintf("member_emoji %t", set.MemberEmoji))
-	}
+	what = append(what, given...)
 	if in.ReadReceipts != nil {
 		set.HideReads = !*in.ReadReceipts
 		what = append(what, fmt.Sprintf("read_receipts %t", *in.ReadReceipts))
@@ -86,8 +95,9 @@ func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerI
 	if err := s.audit(ctx, who, AuditEntry{Action: "server.update", Detail: strings.Join(what, ", ")}); err != nil {
 		return ServerInfo{}, err
 	}
-	if _, err := s.Store.PutRecord(ctx, serverKind, settingsID, version, value); err != nil {
+	if version, err = s.Store.PutRecord(ctx, serverKind, settingsID, version, value); err != nil {
 		return ServerInfo{}, err
 	}
+	s.Bell.Signal(ctx, Signal{Stream: ServerStream, Kind: ServerChanged, Version: version})
 	return s.Info(ctx, who, None{})
 }

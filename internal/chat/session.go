@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -62,6 +63,11 @@ func (s *Service) authenticate(ctx context.Context, token string, who Caller) (C
 	now := s.now()
 	if !now.Before(session.ExpiresAt) || account.Disabled {
 		return Caller{}, ErrUnauthenticated
+	}
+	if session.Name != "" {
+		if may, err := s.mayUseTokens(ctx, account.User); err != nil || !may {
+			return Caller{}, cmp.Or(err, error(ErrUnauthenticated))
+		}
 	}
 	if now.Sub(session.SeenAt) >= touchEvery {
 		if session.Name == "" { // API tokens are not extended

@@ -97,6 +97,12 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 		in.Days = maxTokenDays
 	}
 	user, err := s.tokenUser(ctx, who, in.User)
+	if err == nil && user == who.User.ID {
+		var may bool
+		if may, err = s.mayUseTokens(ctx, who.User); err == nil && !may {
+			err = ErrForbidden
+		}
+	}
 	if err == nil && slices.Contains(in.Scopes, ScopeManage) {
 		err = s.proven(ctx, who)
 	}

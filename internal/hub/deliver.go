@@ -39,7 +39,7 @@ func (h *Hub) Signal(s chat.Signal) {
 	case chat.Presence:
 		h.gatherPresence(s)
 		return
-	case chat.EmojiChanged, chat.ReportsChanged:
+	case chat.EmojiChanged, chat.ReportsChanged, chat.ServerChanged:
 		h.signalAll(s)
 		return
 	}

@@ -31,7 +31,7 @@ var pictureRoutes = []chat.Action{
 		Name: "emoji.create", Method: http.MethodPost, Path: "/emoji",
 		Status: http.StatusCreated, Access: chat.LoggedIn, Scope: chat.ScopeManage,
 		Summary: "Add a custom emoji",
-		Doc:     "For admins and owners, and for members if server.info says member_emoji. The body is a PNG, GIF, WebP or JPEG of at most 256 KiB and 256 by 256 pixels; animations stay animated.",
+		Doc:     "For those who have the right emoji, see server.info. The body is a PNG, GIF, WebP or JPEG of at most 256 KiB and 256 by 256 pixels; animations stay animated.",
 		In:      reflect.TypeFor[chat.CreateEmojiInput](), Out: reflect.TypeFor[chat.CustomEmoji](),
 	},
 	{

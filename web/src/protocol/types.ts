@@ -426,7 +426,7 @@ export interface Reports {
 
 export interface Signal {
   stream: string
-  kind: 'typing' | 'presence' | 'emoji' | 'reports' | 'document' | 'schedule' | (string & {})
+  kind: 'typing' | 'presence' | 'emoji' | 'reports' | 'server' | 'document' | 'schedule' | (string & {})
   user: string
   online?: boolean
   /**
@@ -492,15 +492,25 @@ export interface Provider {
   name: string
 }
 
+/** What a role on the server may do or not. */
+export type Right =
+  | 'tokens' | 'browse' | 'join' | 'pin' | 'direct' | 'create_rooms' | 'mention_room' | 'invite' | 'emoji' | 'moderate' | 'retain' | 'people' | 'bots' | 'audit' | 'server'
+
+export interface RightRule {
+  right: Right
+  /** The lowest role that may do it. */
+  least: User['role']
+  /** Where owners can change it: the roles to choose from. */
+  choices?: User['role'][]
+}
+
 export interface ServerInfo {
   /** Of the server's data. */
   id: string
   /** People see who has read a message. */
   read_receipts?: boolean
-  /** Members may invite people. */
-  member_invites?: boolean
-  /** Members may add custom emoji. */
-  member_emoji?: boolean
+  /** What each role may do. */
+  rights?: RightRule[]
   name: string
   version: string
   sign_up: 'open' | 'invite' | 'closed'
@@ -671,7 +681,7 @@ export interface Actions {
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean; hides_presence?: boolean }, User]
   'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
-  'server.update': [{ name?: string; member_invites?: boolean; member_emoji?: boolean; read_receipts?: boolean; second_factor?: FactorDemand }, ServerInfo]
+  'server.update': [{ name?: string; rights?: Partial<Record<Right, User['role']>>; read_receipts?: boolean; second_factor?: FactorDemand }, ServerInfo]
   'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]
   'invite.delete': [{ invite: string }, Record<string, never>]

@@ -102,6 +102,7 @@ function enter(user: string, kept?: Snapshot): void {
     },
     emoji: (revision) => void heardEmoji(revision, () => call('emoji.list', {})).catch(() => {}), // after the next sync again
     reports: () => void fetchReports().catch(() => {}), // after the next sync again
+    server: () => void rest.info().then((info) => useApp.setState({ info }), () => {}), // the next page load asks again
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
       own.fetch().then((list) => {

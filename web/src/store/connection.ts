@@ -58,6 +58,8 @@ export class Connection {
       reports: () => void
       /** The server has that revision of the custom emoji. */
       emoji: (revision: number) => void
+      /** The owners have changed the server's settings. */
+      server: () => void
       /** Whether what comes in a room is read at once. */
       looks: (room: string) => boolean
       /** A message of another was read as it came. */
@@ -264,6 +266,8 @@ export class Connection {
         this.on.reports()
       } else if (f.kind === 'signal' && f.signal.kind === 'emoji') {
         this.on.emoji(f.signal.version ?? 0)
+      } else if (f.kind === 'signal' && f.signal.kind === 'server') {
+        this.on.server()
       } else if (f.kind === 'signal') {
         if (chat) chat = applySignal(chat, f.signal, Date.now())
       } else if (f.kind === 'resync') {

@@ -1,7 +1,7 @@
 // What the screens show, derived from the state.
 
 import { formatList, t } from '../i18n'
-import type { NotifyLevel, RoomView, User } from '../protocol/types'
+import type { NotifyLevel, Right, RoomView, ServerInfo, User } from '../protocol/types'
 import { documentOf } from './documents'
 import { shutOut } from './person'
 import { want } from './profiles'
@@ -97,10 +97,17 @@ export const mayLeave = (s: State, r: RoomView): boolean => r.kind !== 'direct' 
 
 /** Whether one may invite people at all. */
 export const useMayInvite = (): boolean => {
-  const info = useApp((a) => a.info)
-  const role = useApp((a) => a.chat?.me.role)
-  return info !== null && !info.external && (role === 'owner' || role === 'admin' || (role === 'member' && info.member_invites === true))
+  const external = useApp((a) => a.info?.external === true)
+  return useRight('invite') && !external
 }
+
+/** Whether somebody of that role has the right, as the owners have set it. */
+export const hasRight = (info: ServerInfo | null, me: User | undefined, right: Right): boolean => {
+  const rule = info?.rights?.find((r) => r.right === right)
+  return rule !== undefined && me !== undefined && atLeast(me, rule.least)
+}
+
+export const useRight = (right: Right): boolean => useApp((a) => hasRight(a.info, a.chat?.me, right))
 
 const fold = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase()
 

@@ -1,18 +1,18 @@
-import { Hash, ScrollText, Server as ServerIcon, Smile, Ticket, Users } from 'lucide-react'
+import { Hash, KeyRound, ScrollText, Server as ServerIcon, Smile, Ticket, Users } from 'lucide-react'
 import { t } from '../../i18n'
-import { atLeast } from '../../store/select'
+import { atLeast, useRight } from '../../store/select'
 import { type AdminPage, adminPages, type Page, useChat } from '../../store/store'
 import { Frame } from '../pages/Frame'
-import { useMayAddEmoji } from '../emoji/useMayAddEmoji'
 import { Audit } from './Audit'
 import { CustomEmoji } from './CustomEmoji'
 import { Invites } from './Invites'
 import { People } from './People'
+import { Roles } from './Roles'
 import { Rooms } from './Rooms'
 import { Server } from './Server'
 
-const icons = { people: Users, rooms: Hash, invites: Ticket, emoji: Smile, audit: ScrollText, server: ServerIcon }
-const screens = { people: People, rooms: Rooms, invites: Invites, emoji: CustomEmoji, audit: Audit, server: Server }
+const icons = { people: Users, rooms: Hash, invites: Ticket, emoji: Smile, roles: KeyRound, audit: ScrollText, server: ServerIcon }
+const screens = { people: People, rooms: Rooms, invites: Invites, emoji: CustomEmoji, roles: Roles, audit: Audit, server: Server }
 
 /** The pages for admins. In a file of its own, loaded when one is first opened. */
 export function Admin({ page }: { page: Page }) {
@@ -20,7 +20,7 @@ export function Admin({ page }: { page: Page }) {
   const owner = useChat((s) => s.me.role === 'owner')
   const shown = page.slice('admin/'.length) as AdminPage
   const Screen = screens[shown]
-  const emoji = useMayAddEmoji()
+  const emoji = useRight('emoji')
   const may = (p: AdminPage) => (p === 'emoji' ? emoji : admin && (owner || p !== 'server'))
   const pages = adminPages.filter(may).map((p) => ({ page: `admin/${p}` as const, label: t(`admin.${p}`), icon: icons[p] }))
   return (

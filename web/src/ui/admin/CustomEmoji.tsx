@@ -6,11 +6,10 @@ import type { CustomEmoji as Custom } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { useCustomEmoji } from '../../store/customEmoji'
 import { atLeast, nameOf } from '../../store/select'
-import { toast, useApp, useChat } from '../../store/store'
+import { toast, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Emoji } from '../emoji/Emoji'
 import { Fault, Field, useSubmit } from '../kit/Form'
-import { Switch } from '../kit/Switch'
 import { fitted } from './fitted'
 import { Nothing } from './Nothing'
 
@@ -27,11 +26,6 @@ export function CustomEmoji() {
   return (
     <>
       <Add />
-      {me.role === 'owner' && (
-        <div className="custom-members">
-          <MembersToo />
-        </div>
-      )}
       <h2 className="list-title">{t('emoji.ours')}</h2>
       {emoji.length === 0 && <Nothing icon={<SmilePlus size={28} />} text={t('custom.none')} />}
       <ul className="lines">
@@ -110,10 +104,4 @@ function Add() {
       </div>
     </form>
   )
-}
-
-/** Lets members add emoji, or not. */
-function MembersToo() {
-  const on = useApp((a) => a.info?.member_emoji === true)
-  return <Switch label={t('custom.members')} hint={t('custom.membersHint')} on={on} set={async (member_emoji) => useApp.setState({ info: await call('server.update', { member_emoji }) })} />
 }

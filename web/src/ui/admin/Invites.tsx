@@ -5,8 +5,7 @@ import { explain } from '../../protocol/error'
 import type { Invite } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { nameOf } from '../../store/select'
-import { useApp, useChat } from '../../store/store'
-import { Switch } from '../kit/Switch'
+import { useChat } from '../../store/store'
 import { dateWithYear } from '../kit/time'
 import { InviteForm } from './InviteForm'
 import { Nothing } from './Nothing'
@@ -24,7 +23,6 @@ export function Invites() {
   return (
     <>
       <InviteForm onCreated={refresh} />
-      {me.role === 'owner' && <MembersToo />}
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
       <h2 className="list-title">{t('invites.open')}</h2>
       {open === null && !fault && <p className="list-empty">{t('app.loading')}</p>}
@@ -45,10 +43,4 @@ export function Invites() {
       </ul>
     </>
   )
-}
-
-/** Lets members invite people, or not. */
-function MembersToo() {
-  const on = useApp((a) => a.info?.member_invites === true)
-  return <Switch label={t('invites.members')} hint={t('invites.membersHint')} on={on} set={async (member_invites) => useApp.setState({ info: await call('server.update', { member_invites }) })} />
 }

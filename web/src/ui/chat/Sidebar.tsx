@@ -3,7 +3,7 @@ import { useMemo, useRef } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { openDirect, openPage } from '../../store/actions'
 import { explain } from '../../protocol/error'
-import { atLeast, inPairs, presence, sortedPeople, useMayInvite } from '../../store/select'
+import { atLeast, inPairs, presence, sortedPeople, useMayInvite, useRight } from '../../store/select'
 import { useDocument } from '../../store/documents'
 import { useCatchUpCount } from '../../store/done'
 import type { Layout } from '../../store/sidebar'
@@ -30,6 +30,7 @@ const shownPeople = 30
 export function Sidebar() {
   const name = useApp((a) => a.info?.name ?? 'Parley')
   const member = useChat((s) => atLeast(s.me, 'member'))
+  const create = useRight('create_rooms')
   const invite = useMayInvite()
   const unsent = useUnsent().length
   const phone = useMedia('(max-width: 719px)')
@@ -57,9 +58,11 @@ export function Sidebar() {
               </button>
             }
           >
-            <MenuItem icon={<Plus size={16} />} onSelect={() => openDialog({ kind: 'create-room' })}>
-              {t('list.create')}
-            </MenuItem>
+            {create && (
+              <MenuItem icon={<Plus size={16} />} onSelect={() => openDialog({ kind: 'create-room' })}>
+                {t('list.create')}
+              </MenuItem>
+            )}
             <MenuItem icon={<Compass size={16} />} onSelect={() => openDialog({ kind: 'browse' })}>
               {t('list.browse')}
             </MenuItem>

@@ -12,7 +12,7 @@ import { homeOf } from '../../store/gate'
 import { viewOf } from '../../store/room'
 import { roomLink } from '../../store/own'
 import { useLookUp } from '../../store/profiles'
-import { fit, listed, sortedPeople } from '../../store/select'
+import { fit, hasRight, listed, sortedPeople } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { commands, possible } from '../commands/table'
 import { typedCommand } from '../commands/read'
@@ -155,7 +155,7 @@ function orders(room: string, typed: string): Offer[] {
 
 /** People whose name fits, those first who fit best: of the room, then others, who would not be notified; and the words for everyone. */
 function people(room: string, typed: string, text: string): Offer[] {
-  const { chat } = useApp.getState()
+  const { chat, info } = useApp.getState()
   if (!chat) return []
   const view = viewOf(chat, room)
   const home = view && homeOf(chat, view)
@@ -171,7 +171,7 @@ function people(room: string, typed: string, text: string): Offer[] {
     .map<Offer>(({ u, outside }) => ({
       key: u.id, sign: '@', text: u.name, hint: outside ? t('call.outside') : chat.online[u.id] ? t('app.online') : '', outside, insert: `@${u.name} `,
     }))
-  const words = scope || direct || chat.me.role === 'guest' ? [] : calledWords.filter((w) => w.startsWith(typed.toLowerCase()))
+  const words = scope || direct || !hasRight(info, chat.me, 'mention_room') ? [] : calledWords.filter((w) => w.startsWith(typed.toLowerCase()))
   return [...named.slice(0, shown - words.length), ...words.map((w) => ({ key: w, sign: '@', text: w, hint: t('call.everyone'), insert: `@${w} ` }))]
 }
 

@@ -3,7 +3,7 @@ import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Room } from '../../protocol/types'
 import { directory, joinRoom, openRoom } from '../../store/actions'
-import { fit } from '../../store/select'
+import { fit, useRight } from '../../store/select'
 import { useChat } from '../../store/store'
 import { RoomFace } from '../chat/RoomFace'
 import { Dialog } from '../kit/Dialog'
@@ -16,6 +16,7 @@ const shown = 100
 /** The public rooms of the server. */
 export function Browse({ onClose }: { onClose: () => void }) {
   const mine = useChat((s) => s.rooms)
+  const create = useRight('create_rooms')
   const [rooms, setRooms] = useState<Room[] | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const [typed, setTyped] = useState('')
@@ -61,9 +62,11 @@ export function Browse({ onClose }: { onClose: () => void }) {
       {rooms !== null && found.length === 0 && (
         <p className="list-empty">
           {typed ? t('browse.nothing') : t('browse.none')}{' '}
-          <button className="link" onClick={() => openDialog({ kind: 'create-room' })}>
-            {t('browse.create')}
-          </button>
+          {create && (
+            <button className="link" onClick={() => openDialog({ kind: 'create-room' })}>
+              {t('browse.create')}
+            </button>
+          )}
         </p>
       )}
     </Dialog>

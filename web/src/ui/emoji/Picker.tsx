@@ -6,8 +6,8 @@ import { loadEmojis, withCustom } from '../../emoji/emoji'
 import { hasTones, toned } from '../../emoji/tone'
 import { choose, useChoices } from '../../store/choices'
 import { useCustomEmoji } from '../../store/customEmoji'
+import { useRight } from '../../store/select'
 import { Emoji } from './Emoji'
-import { useMayAddEmoji } from './useMayAddEmoji'
 
 /** As the library calls them; in the place of each its number here. */
 const tones = ['none', 'light', 'medium-light', 'medium', 'medium-dark', 'dark'] as const
@@ -18,7 +18,7 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
   const language = useLanguage((l) => l.language)
   const tone = useChoices().tone ?? 0
   const custom = useCustomEmoji()
-  const mayAdd = useMayAddEmoji()
+  const mayAdd = useRight('emoji')
   return (
     <EmojiPicker.Root key={custom.revision} className="emoji-picker" locale={language} columns={9} skinTone={tones[tone]} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
       <EmojiPicker.Search className="search" placeholder={t('emoji.search')} aria-label={t('emoji.search')} onKeyDown={pickWhenFound} />
