@@ -134,8 +134,8 @@ func TestOldSwitchesAreRights(t *testing.T) {
 			}
 		}
 	}
-	told := bell.Signals()
-	if len(told) != 2 || told[1] != (chat.Signal{Stream: chat.ServerStream, Kind: chat.ServerChanged, Version: 3}) {
+	told, want := bell.Signals(), chat.Signal{Stream: chat.ServerStream, Kind: chat.ServerChanged, Version: 3}
+	if len(told) != 2 || told[1] != want {
 		t.Errorf("signals %+v", told)
 	}
 }
