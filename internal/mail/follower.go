@@ -39,6 +39,9 @@ func personOf(q follow.Queue) (chat.UserID, bool) {
 
 // people gives those who have something to send.
 func (s *Sender) people(ctx context.Context, give func([]follow.Queue) error) error {
+	if err := s.Service.ServeResets(ctx); err != nil { // which gives some something to send
+		return err
+	}
 	for after := ""; ; {
 		busy, next, err := s.Service.MailQueues(ctx, after)
 		if err != nil {
