@@ -1,8 +1,17 @@
 // The types of the protocol, as docs/protocol.md and the OpenAPI document
 // describe them.
 
+import type { Limits, Right } from './server'
+
+export type * from './account'
+export type * from './actions'
+export type * from './search'
+export type * from './server'
+
 export type ServerRole = 'owner' | 'admin' | 'member' | 'guest'
+
 export type RoomRole = 'moderator' | 'member'
+
 export type RoomKind = 'public' | 'private' | 'direct' | 'thread'
 
 export interface Position {
@@ -42,126 +51,6 @@ export interface User {
   /** Changes with each picture; none where there is no picture. */
   picture?: string
   created_at: string
-}
-
-export interface Session {
-  id: string
-  name?: string
-  scopes?: string[]
-  agent?: string
-  addr?: string
-  created_at: string
-  seen_at: string
-  expires_at: string
-  current?: boolean
-}
-
-/** A session that has just begun. */
-export interface LoggedIn {
-  user: User
-  session: Session
-}
-
-/** What an authenticator is to do, once. */
-export interface Challenge {
-  challenge: string
-  options: Record<string, unknown>
-}
-
-/** What an authenticator has signed. */
-export interface PasskeyAnswer {
-  challenge: string
-  credential: Record<string, unknown>
-}
-
-/** A key that logs in without a password. */
-export interface Passkey {
-  id: string
-  name: string
-  created_at: string
-  used_at?: string
-  synced?: boolean
-}
-
-/** The state of a second factor. */
-export interface Factor {
-  /** There is an authenticator app. */
-  enabled: boolean
-  passkeys?: number
-  created_at?: string
-  /** How many recovery codes are left. */
-  recovery?: number
-  /** One's role needs one. */
-  demanded?: boolean
-}
-
-/** A second factor that waits for its first code. */
-export interface NewFactor {
-  secret: string
-  uri: string
-}
-
-/** What a device was told of a message. */
-export interface PushDelivered {
-  device: PushDevice
-  state: 'sent' | 'waiting' | 'dropped' | 'failed' | 'none'
-  reason?: string
-  at?: string
-  failure?: string
-}
-
-/** Why one was notified of a message, or was not. */
-export interface PushDecision {
-  reason: string
-  devices: PushDelivered[]
-}
-
-/** New recovery codes, and the session that takes the place of one that could only set up a second factor. */
-export interface Recovery {
-  recovery: string[]
-  logged_in?: LoggedIn
-}
-
-/** Who needs a second factor; empty for nobody. */
-export type FactorDemand = '' | 'admins' | 'members' | 'everyone'
-
-/** A browser that is notified while no page is open. */
-export interface PushDevice {
-  id: string
-  agent?: string
-  service: string
-  created_at: string
-  sent_at?: string
-  error?: string
-  current?: boolean
-}
-
-/** One's mail address, which no one else sees, and what it is for. */
-export interface Mail {
-  /** Whether this server sends mail. */
-  enabled: boolean
-  /** The confirmed address. */
-  address?: string
-  /** The address that the last mail with a link went to, until it is confirmed. */
-  pending?: string
-  /** Whether mentions and direct messages are mailed that stay unread for so many minutes. */
-  notify: boolean
-  minutes: number
-  sent_at?: string
-  /** Why the last attempt to send a mail failed. */
-  error?: string
-}
-
-export interface Invite {
-  id: string
-  role: ServerRole
-  created_by?: string
-  created_at: string
-  expires_at: string
-  /** Of a link for several people, or into rooms. */
-  uses?: number
-  used?: number
-  rooms?: string[]
 }
 
 export interface Room {
@@ -404,26 +293,6 @@ export interface Event {
   user?: User
 }
 
-/** A message that somebody has asked to be looked at. */
-export interface Report {
-  id: string
-  /** As it was then; of one that is closed, only where it is and whose. */
-  message: Message
-  by?: string
-  at: string
-  reason?: string
-  outcome?: 'acted' | 'dismissed'
-  note?: string
-  closed_at?: string
-}
-
-export interface Reports {
-  /** Those that one may close. */
-  open: Report[]
-  /** One's own that were closed. */
-  closed: Report[]
-}
-
 export interface Signal {
   stream: string
   kind: 'typing' | 'presence' | 'emoji' | 'reports' | 'server' | 'document' | 'schedule' | (string & {})
@@ -437,64 +306,11 @@ export interface Signal {
   version?: number
 }
 
-/** A message that is sent later; with no, a reminder of a message. */
-export interface Scheduled {
-  id: string
-  room: string
-  at: string
-  text?: string
-  thread?: number
-  no?: number
-  created_at: string
-  /** The reminder's time has come. */
-  due?: boolean
-  /** Why the message was not sent. */
-  error?: string
-}
-
-/** A small object that one person's clients share. */
-export interface Document {
-  name: string
-  version: number
-  value: Record<string, unknown>
-}
-
-export interface Limits {
-  message: number
-  name: number
-  topic: number
-  password: number
-  password_min: number
-  rooms_created: number
-  rooms_joined: number
-  page_max: number
-  /** Bytes of a file; 0 where files are not taken. */
-  file?: number
-}
-
-/** What an invite says before one signs up with it. */
-export interface ShownInvite {
-  role: ServerRole
-  by?: string
-  rooms: string[]
-  expires_at: string
-}
-
 /** How far somebody has read a room. */
 export interface ReadPosition {
   user: string
   no: number
 }
-
-/** Where people log in instead of with a password. */
-export interface Provider {
-  id: string
-  name: string
-}
-
-/** What a role on the server may do or not. */
-export type Right =
-  | 'tokens' | 'browse' | 'join' | 'pin' | 'direct' | 'create_rooms' | 'mention_room' | 'invite' | 'emoji' | 'moderate' | 'retain' | 'people' | 'bots' | 'audit' | 'server'
 
 export interface RightRule {
   right: Right
@@ -502,43 +318,6 @@ export interface RightRule {
   least: User['role']
   /** Where owners can change it: the roles to choose from. */
   choices?: User['role'][]
-}
-
-export interface ServerInfo {
-  /** Of the server's data. */
-  id: string
-  /** People see who has read a message. */
-  read_receipts?: boolean
-  /** What each role may do. */
-  rights?: RightRule[]
-  name: string
-  version: string
-  sign_up: 'open' | 'invite' | 'closed'
-  needs_setup: boolean
-  /** Another program logs people in, at these pages. */
-  external?: boolean
-  log_in?: string
-  log_out?: string
-  providers?: Provider[]
-  /** People log in at providers only. */
-  no_passwords?: boolean
-  second_factor?: FactorDemand
-  /** The only address at which passkeys work. */
-  passkeys?: string
-  /** It sends mail. */
-  mail?: boolean
-  limits: Limits
-  previews?: boolean
-  /** What does not work although messages can be read, by the part of the server: why. */
-  degraded?: Record<string, string>
-}
-
-/** An emoji that somebody added to the server: it is written as :name:. */
-export interface CustomEmoji {
-  name: string
-  alias?: string
-  picture: string
-  by: string
 }
 
 /** When somebody was last online, to the minute; no time while they are. */
@@ -588,60 +367,6 @@ export interface MessagePage {
   more_newer: boolean
 }
 
-export type SearchOrder = 'newest' | 'relevance'
-
-/** Why a message was found: a part of it as plain text. */
-export interface Excerpt {
-  parts: { text: string; marked?: boolean }[]
-  /** The file whose name or description it is. */
-  file?: string
-}
-
-/** Where the newest matches of a search are, those with most first. */
-export interface SearchCounts {
-  total: number
-  more?: boolean
-  rooms: { room: string; count: number }[]
-  people: { user: string; count: number }[]
-}
-
-export interface SearchResult {
-  messages: Message[]
-  /** One for each message. */
-  excerpts: Excerpt[]
-  next?: string
-  until?: string
-  /** Nothing was found for what was asked; these are for this text. */
-  corrected?: string
-  counts?: SearchCounts
-  building?: boolean
-  /** How far the index is built, in percent. */
-  built?: number
-}
-
-/** Something that an admin, a moderator or the operator did. */
-export interface AuditEntry {
-  id: string
-  at: string
-  /** Nobody: the operator, at the command line. */
-  by?: string
-  action: string
-  user?: string
-  room?: string
-  detail?: string
-  reason?: string
-}
-
-export interface AuditPage {
-  entries: AuditEntry[]
-  next?: string
-}
-
-export interface Me {
-  user: User
-  session: Session
-}
-
 export interface RoomChange {
   name?: string
   topic?: string
@@ -650,111 +375,3 @@ export interface RoomChange {
   announce?: boolean
   slow?: number
 }
-
-/** What each action takes and gives. */
-export interface Actions {
-  'session.delete': [Record<string, never>, Record<string, never>]
-  'session.list': [Record<string, never>, { sessions: Session[] }]
-  'session.revoke': [{ session: string }, Record<string, never>]
-  'document.list': [Record<string, never>, { documents: Document[] }]
-  'document.put': [{ name: string; was: number; value: Record<string, unknown> }, Document]
-  'push.get': [Record<string, never>, { key?: string; content: boolean; devices: PushDevice[] }]
-  'push.subscribe': [{ endpoint: string; p256dh: string; auth: string }, PushDevice]
-  'push.unsubscribe': [{ device: string }, Record<string, never>]
-  'push.why': [{ room: string; no: number }, PushDecision]
-  'push.test': [{ device: string }, Record<string, never>]
-  'mail.get': [Record<string, never>, Mail]
-  'mail.set': [{ address: string; password: string }, Mail]
-  'mail.update': [{ notify: boolean }, Mail]
-  'schedule.create': [{ room: string; at: string; text?: string; thread?: number; no?: number }, Scheduled]
-  'report.create': [{ room: string; no: number; reason?: string }, Report]
-  'report.list': [Record<string, never>, Reports]
-  'report.close': [{ report: string; outcome: 'acted' | 'dismissed'; note?: string }, Report]
-  'schedule.list': [Record<string, never>, { scheduled: Scheduled[] }]
-  'schedule.update': [{ id: string; at?: string; text?: string }, Scheduled]
-  'schedule.delete': [{ id: string }, Record<string, never>]
-  'emoji.list': [Record<string, never>, { revision: number; emoji: CustomEmoji[] }]
-  'emoji.delete': [{ name: string }, Record<string, never>]
-  'user.list': [{ after?: string; limit?: number }, UserPage]
-  'user.find': [{ query: string; limit?: number } | { users: string[] }, FoundUsers]
-  'user.get': [{ user: string }, User]
-  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean; hides_presence?: boolean }, User]
-  'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
-  'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
-  'server.update': [{ name?: string; rights?: Partial<Record<Right, User['role']>>; read_receipts?: boolean; second_factor?: FactorDemand }, ServerInfo]
-  'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
-  'invite.list': [Record<string, never>, { invites: Invite[] }]
-  'invite.delete': [{ invite: string }, Record<string, never>]
-  'room.directory': [{ after?: string; limit?: number }, RoomPage]
-  'room.create': [{ name: string; topic?: string; kind?: RoomKind; users?: string[] }, RoomView]
-  'direct.open': [{ user: string } | { users: string[] }, RoomView]
-  'room.get': [{ room: string }, RoomView]
-  'room.update': [{ room: string } & RoomChange, RoomView]
-  'room.notify': [{ room: string; level: NotifyLevel }, unknown]
-  'room.join': [{ room: string }, RoomView]
-  'room.leave': [{ room: string }, Record<string, never>]
-  'member.list': [{ room: string; after?: string; limit?: number }, MemberPage]
-  'member.add': [{ room: string; user: string }, Member]
-  'member.update': [{ room: string; user: string; role: RoomRole }, Member]
-  'member.remove': [{ room: string; user: string; reason?: string }, Record<string, never>]
-  'member.mute': [{ room: string; user: string; seconds: number; reason?: string }, Member]
-  'member.unmute': [{ room: string; user: string }, Member]
-  'member.ban': [{ room: string; user: string; seconds?: number; reason?: string }, Ban]
-  'ban.list': [{ room: string }, { bans: Ban[] }]
-  'ban.lift': [{ room: string; user: string }, Record<string, never>]
-  'message.send': [{ room: string; text?: string; files?: string[]; file_details?: Record<string, FileDetails>; thread?: number; client_id: string }, Message]
-  'message.get': [{ room: string; no: number }, Message]
-  'message.edit': [{ room: string; no: number; text: string }, Message]
-  'message.delete': [{ room: string; no: number }, Message]
-  'message.edits': [{ room: string; no: number; after?: string }, { edits: Edit[]; more?: boolean }]
-  'message.pin': [{ room: string; no: number }, Message]
-  'message.unpin': [{ room: string; no: number }, Message]
-  'message.pins': [{ room: string; after?: number }, { messages: Message[]; more?: boolean }]
-  'message.search': [
-    { q?: string; room?: string; from?: string; mentions?: string; after?: string; before?: string; has?: 'link' | 'file' | 'reaction'; is?: 'pinned' | 'thread'; order?: SearchOrder; counts?: boolean; cursor?: string; limit?: number },
-    SearchResult,
-  ]
-  'file.list': [{ room: string; kind?: FileKind; cursor?: string; limit?: number }, { files: RoomFile[]; next?: string }]
-  'reaction.add': [{ room: string; no: number; emoji: string }, Message]
-  'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
-  'link.previews': [{ room: string; no: number }, { previews: Preview[] }]
-  'thread.follow': [{ room: string; no: number }, RoomView]
-  'session.prove': [{ password?: string; code?: string; passkey?: PasskeyAnswer }, Record<string, never>]
-  'password.link': [{ user: string }, { code: string; expires: string }]
-  'passkey.ask': [Record<string, never>, Challenge]
-  'passkey.list': [Record<string, never>, { passkeys: Passkey[] }]
-  'passkey.begin': [Record<string, never>, Challenge]
-  'passkey.finish': [{ name: string; passkey: PasskeyAnswer }, Recovery]
-  'passkey.rename': [{ passkey: string; name: string }, Record<string, never>]
-  'passkey.delete': [{ passkey: string }, Record<string, never>]
-  'factor.get': [Record<string, never>, Factor]
-  'factor.begin': [Record<string, never>, NewFactor]
-  'factor.confirm': [{ code: string }, Recovery]
-  'factor.recovery': [Record<string, never>, Recovery]
-  'factor.delete': [Record<string, never>, Record<string, never>]
-  'factor.reset': [{ user: string }, Record<string, never>]
-  'token.create': [{ name: string; scopes: string[]; days?: number; user?: string }, { session: Session; token: string }]
-  'token.list': [{ user?: string }, { sessions: Session[] }]
-  'token.revoke': [{ token: string; user?: string }, Record<string, never>]
-  'bot.create': [{ name: string; role?: ServerRole }, User]
-  'hook.create': [{ room: string; name: string }, { hook: Hook; path: string }]
-  'hook.list': [{ room: string }, { hooks: Hook[] }]
-  'hook.delete': [{ room: string; bot: string }, Record<string, never>]
-  'hook.adopt': [{ room: string; bot: string }, Record<string, never>]
-  'outgoing.create': [{ room: string; url: string; kinds?: string[] }, { webhook: Outgoing; secret: string }]
-  'outgoing.list': [{ room: string }, { webhooks: Outgoing[] }]
-  'outgoing.delete': [{ room: string; webhook: string }, Record<string, never>]
-  'outgoing.adopt': [{ room: string; webhook: string }, Record<string, never>]
-  'outgoing.dead': [{ room: string; webhook: string }, { dead: DeadLetter[] }]
-  'outgoing.retry': [{ room: string; webhook: string; dead?: string }, Record<string, never>]
-  'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
-  'read.list': [{ room: string }, { reads: ReadPosition[] }]
-  'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
-  'presence.seen': [{ users: string[] }, { seen: LastSeen[] }]
-  'presence.watch': [{ users: string[] }, { online: string[] }]
-  'typing.send': [{ room: string }, Record<string, never>]
-  ping: [Record<string, never>, Record<string, never>]
-  sync: [{ device?: string; positions?: Record<string, Position> }, SyncResult]
-}
-
-export type ActionName = keyof Actions
