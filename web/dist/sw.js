@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '0f3fd49ba0247234' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-Ss7vswkL.js","assets/CatchUp-DAW0SefG.js","assets/Directory-mENxv0I5.js","assets/Enrol-CXZqIzqJ.js","assets/FilesPane-CfGqTl38.js","assets/Frame-BQR6UC6v.js","assets/InviteForm-Do2PkeJ5.js","assets/Media-jMVPLgtn.js","assets/More-DMjBY7dB.js","assets/NewFactor-BRuasYT8.js","assets/Nothing-C6JK7_5X.js","assets/Once-CAbYGRmZ.js","assets/PersonList-BZ-z781I.js","assets/Picker-CNgasyab.js","assets/QRCode-lI6iVO3R.js","assets/Recorder-f-Nr-kkh.js","assets/Rename-DTQWdKIo.js","assets/Settings-BbR21lvV.js","assets/Shell-D2fBVl4V.js","assets/Switch-BY3d_o9C.js","assets/Tabs-CSaHjAes.js","assets/app-5mgwP5U4.css","assets/app-CXQgvqTV.js","assets/at-sign-U1Au5amP.js","assets/choices-BuE6_nZS.js","assets/copy-Da3l_Esm.js","assets/createLucideIcon-CEQnctQW.js","assets/face-slightly-smiling-plus-CuvspocL.js","assets/jsx-runtime-LKYXHABd.js","assets/languages-Cl88eGoh.js","assets/localTime-CfKVBnkB.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","assets/tone-Bl3KYp0O.js","assets/useMayAddEmoji-8QDyHLii.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = 'ca5a8b85cf108ecb' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-BqItf2QF.js","assets/CatchUp-eUeF6wiv.js","assets/Directory-CxQTAQWE.js","assets/Enrol-80gAeRIo.js","assets/FilesPane-BIhEKMR4.js","assets/Frame-1AfWquxe.js","assets/InviteForm-01PuQsvH.js","assets/Media-BjZiwiDj.js","assets/More-CMW8XRfN.js","assets/NewFactor-C3ORY2x5.js","assets/Nothing-C6JK7_5X.js","assets/Once-DlZ9W34a.js","assets/PersonList-C5Y2nf6b.js","assets/Picker-EQIeWaEy.js","assets/QRCode-lI6iVO3R.js","assets/Recorder-DwNuikYV.js","assets/Rename-Dm2Dsk77.js","assets/Reports-C3u32_cS.js","assets/Sessions-B_XkZeqY.js","assets/Settings-e8dhwwOC.js","assets/Shell-621hLkZp.js","assets/Switch-CY63hcFn.js","assets/Tabs-COgDHN2_.js","assets/app-CX3TwtmO.js","assets/app-DIrOYOli.css","assets/at-sign-1dS_xgPM.js","assets/choices-i-sfCSpL.js","assets/copy-Bx3wdEic.js","assets/createLucideIcon-D_6L_KRV.js","assets/face-slightly-smiling-plus-Blq0tfdR.js","assets/jsx-runtime-LKYXHABd.js","assets/languages-Cl88eGoh.js","assets/localTime-C1SHbo3L.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","assets/tone-Bl3KYp0O.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
@@ -61,7 +61,8 @@ async function tell(e) {
   const options = { icon: `${root}icon-192.png`, silent: texts.silent }
   if (test) return self.registration.showNotification(texts.works, { ...options, tag: 'test' })
   const title = text || place ? [from, place].filter(Boolean).join(' · ') : texts.message.replace('%s', () => from)
-  return self.registration.showNotification(title, { ...options, body: text, tag: room, data: { room, no } })
+  await self.registration.showNotification(title, { ...options, body: text, tag: room, data: { room, no } })
+  await self.navigator.setAppBadge?.((await self.registration.getNotifications()).length)
 }
 
 /** What the page has left for when it is closed. */

@@ -1,1 +1,0 @@
-import{mt as e}from"./app-CXQgvqTV.js";import{U as t}from"./createLucideIcon-CEQnctQW.js";var n=()=>t(t=>t.chat!==null&&(e(t.chat.me,`admin`)||t.info?.member_emoji===!0&&e(t.chat.me,`member`)));export{n as t};
