@@ -15,6 +15,12 @@ func (a Actions) ServerUpdate(ctx context.Context, in UpdateServerInput) (Server
 	return call[ServerInfo](ctx, a, action{"server.update", "PATCH", "/server"}, in)
 }
 
+// ServerStatus calls server.status: how the server is doing. For admins and
+// owners.
+func (a Actions) ServerStatus(ctx context.Context) (ServerStatus, error) {
+	return call[ServerStatus](ctx, a, action{"server.status", "GET", "/server/status"}, none{})
+}
+
 // AccountCreate calls account.create: sign up. Creates an account and logs in.
 // On invite-only servers, invite must be an unused code.
 func (a Actions) AccountCreate(ctx context.Context, in SignUpInput) (LoggedInOutput, error) {

@@ -126,6 +126,12 @@ type FindUsersInput = chat.FindUsersInput
 // FindUsersOutput has the people that were found.
 type FindUsersOutput = chat.FindUsersOutput
 
+// Finding is something about the place of the data.
+type Finding = chat.Finding
+
+// FollowerStatus is how far a follower is.
+type FollowerStatus = chat.FollowerStatus
+
 // Hook is an incoming webhook: an address at which an app posts into one room.
 type Hook = chat.Hook
 
@@ -158,6 +164,9 @@ type InviteOutput = chat.InviteOutput
 
 // Kind says what an event tells, and which of its fields is set.
 type Kind = chat.Kind
+
+// LastBackup says what became of the backups that the server makes by itself.
+type LastBackup = chat.LastBackup
 
 // LastSeen is when a person was last online.
 type LastSeen = chat.LastSeen
@@ -224,6 +233,9 @@ type NewFactorOutput = chat.NewFactorOutput
 
 // NewPasskeyInput is a passkey that a browser has made.
 type NewPasskeyInput = chat.NewPasskeyInput
+
+// NodeStatus is how the node that answers is doing.
+type NodeStatus = chat.NodeStatus
 
 // Notify is a person's level for a room on their list.
 type Notify = chat.Notify
@@ -454,6 +466,9 @@ type SendInput = chat.SendInput
 
 // ServerInfo is the public information about the server.
 type ServerInfo = chat.ServerInfo
+
+// ServerStatus is how the server is doing.
+type ServerStatus = chat.ServerStatus
 
 // Session is one login of one person on one device, or an API token.
 type Session = chat.Session

@@ -77,6 +77,8 @@ func Actions() []Action {
 			"Its name, who may sign up, and its limits. needs_setup is true until the server has an owner.", (*Service).Info),
 		action("server.update", "PATCH", "/server", 200, LoggedIn, "Change what the server does",
 			"For owners.", (*Service).UpdateServer),
+		action("server.status", "GET", "/server/status", 200, LoggedIn, "How the server is doing",
+			"For admins and owners.", (*Service).Status),
 
 		action("account.create", "POST", "/accounts", 201, Anyone, "Sign up",
 			"Creates an account and logs in. On invite-only servers, invite must be an unused code.", (*Service).SignUpAccount),

@@ -177,6 +177,7 @@ var scopeRows = map[string]struct {
 		return chat.EmojiInput{Name: w.emoji()}
 	}},
 	"presence.list": {chat.ScopeRead, all, func(w *world) any { return chat.OnlinePageInput{} }},
+	"server.status": {chat.ScopeRead, admins, func(w *world) any { return chat.None{} }},
 	"server.update": {chat.ScopeManage, "owner", func(w *world) any {
 		return chat.UpdateServerInput{Name: ptr("Northwind")}
 	}},

@@ -62,6 +62,8 @@ type Config struct {
 	// Health returns what does not work although the store can be read, by the
 	// part; nil for nothing.
 	Health func(context.Context) map[string]string
+	// Node returns how this node is doing. It is nil where nothing is known.
+	Node func(context.Context) NodeStatus
 
 	Version string
 	Name    string // the server's name, as shown to people; default "Parley"

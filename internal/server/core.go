@@ -45,6 +45,7 @@ type Core struct {
 	blobs    files.Blobs                                   // their bytes; nil without
 	backups  *backups                                      // nil without
 	snapshot func(context.Context) (backend.Source, error) // for a backup, as the data are then
+	doctor   func(context.Context) ([]backend.Finding, error)
 	search   *openIndex
 	previews func()  // closes what fetches link previews; nil without
 	outage   *outage // nil if the store is this process' own
@@ -86,6 +87,7 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 		snapshot: func(ctx context.Context) (backend.Source, error) {
 			return driver.Snapshot(ctx, cfg.Store)
 		},
+		doctor: func(ctx context.Context) ([]backend.Finding, error) { return driver.Doctor(ctx, cfg.Store) },
 	}, nil
 }
 

@@ -93,6 +93,7 @@ func New(core *Core, cfg Config) *Server {
 	runner, mailer, closeSender := core.followers(cfg)
 	seen := newLastSeen(core.Service, core.Log)
 	s.open(cfg, seen)
+	core.Service.Node = (&status{core: core, hub: s.hub, runner: runner, started: time.Now()}).node
 	core.Bell.Listen(bellHandlers{s.hub, runner})
 	var mailPages http.Handler
 	if mailer != nil {

@@ -137,6 +137,21 @@ describe('the pages for admins', { skip: missing() }, () => {
     assert.equal(await page.getByRole('button', { name: 'Show older' }).count(), 0)
   })
 
+  it('say how the server is doing', async () => {
+    const page = await pablo.context.newPage()
+    await page.goto(`${server.url}/#/admin/status`)
+    await page.getByRole('heading', { name: 'Background work' }).waitFor()
+    await page.getByText('Up to date').first().waitFor()
+    await page.getByText('No scheduled backups').waitFor()
+    for (const [width, colorScheme] of [[390, 'dark'], [1440, 'light']]) {
+      await page.setViewportSize({ width, height: 844 })
+      await page.emulateMedia({ colorScheme })
+      assert.deepEqual(await axe(page, 'main', colorScheme === 'dark' ? colours : undefined), [])
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/status-${width}-${colorScheme}.png` })
+    }
+    await page.close()
+  })
+
   it('go on when the server could not answer', async () => {
     const broken = await pablo.context.newPage()
     let fails = true

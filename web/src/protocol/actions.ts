@@ -2,7 +2,7 @@
 
 import type { Challenge, Document, Factor, Mail, NewFactor, Passkey, PasskeyAnswer, PushDecision, PushDevice, Recovery, Scheduled, Session } from './account'
 import type { SearchOrder, SearchResult } from './search'
-import type { AuditPage, CustomEmoji, FactorDemand, Invite, Report, Reports, Right, ServerInfo } from './server'
+import type { AuditPage, CustomEmoji, FactorDemand, Invite, Report, Reports, Right, ServerInfo, ServerStatus } from './server'
 import type { Ban, DeadLetter, Edit, FileDetails, FileKind, FoundUsers, Hook, LastSeen, Member, MemberPage, Message, MessagePage, NotifyLevel, Outgoing, Position, Preview, ReadPosition, RoomChange, RoomFile, RoomKind, RoomPage, RoomRole, RoomView, ServerRole, SyncResult, User, UserPage, UserStatus } from './types'
 
 /** What each action takes and gives. */
@@ -35,6 +35,7 @@ export interface Actions {
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean; hides_presence?: boolean }, User]
   'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
+  'server.status': [Record<string, never>, ServerStatus]
   'server.update': [{ name?: string; rights?: Partial<Record<Right, User['role']>>; read_receipts?: boolean; second_factor?: FactorDemand }, ServerInfo]
   'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]

@@ -122,3 +122,17 @@ export interface AuditPage {
   entries: AuditEntry[]
   next?: string
 }
+
+/** How the server is doing; the figures are those of the node that answers. */
+export interface ServerStatus {
+  version: string
+  degraded?: Record<string, string>
+  backup?: { at?: string; name?: string; failed_at?: string; error?: string }
+  store: string
+  /** Other nodes may serve the same data. */
+  shared: boolean
+  started_at: string
+  connections: number
+  followers: { name: string; running: boolean; behind: number; failing: number; lag_seconds: number }[]
+  findings: { level: 'ok' | 'note' | 'warning' | 'refusal'; where?: string; about: string; is: string; risk?: string; mend?: string }[]
+}

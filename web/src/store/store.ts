@@ -7,7 +7,7 @@ import type { State } from './state'
 export type Screen = 'loading' | 'unreachable' | 'signed-out' | 'enrol' | 'chat'
 
 /** The pages for admins. */
-export const adminPages = ['people', 'rooms', 'invites', 'emoji', 'roles', 'audit', 'server'] as const
+export const adminPages = ['people', 'rooms', 'invites', 'emoji', 'roles', 'audit', 'status', 'server'] as const
 /** The pages of one's own settings. */
 export const settingsPages = ['appearance', 'notifications', 'account', 'language'] as const
 export type AdminPage = (typeof adminPages)[number]

@@ -1,4 +1,4 @@
-import { Hash, KeyRound, ScrollText, Server as ServerIcon, Smile, Ticket, Users } from 'lucide-react'
+import { Activity, Hash, KeyRound, ScrollText, Server as ServerIcon, Smile, Ticket, Users } from 'lucide-react'
 import { t } from '../../i18n'
 import { atLeast, useRight } from '../../store/select'
 import { type AdminPage, adminPages, type Page, useChat } from '../../store/store'
@@ -10,9 +10,10 @@ import { People } from './People'
 import { Roles } from './Roles'
 import { Rooms } from './Rooms'
 import { Server } from './Server'
+import { Status } from './Status'
 
-const icons = { people: Users, rooms: Hash, invites: Ticket, emoji: Smile, roles: KeyRound, audit: ScrollText, server: ServerIcon }
-const screens = { people: People, rooms: Rooms, invites: Invites, emoji: CustomEmoji, roles: Roles, audit: Audit, server: Server }
+const icons = { people: Users, rooms: Hash, invites: Ticket, emoji: Smile, roles: KeyRound, audit: ScrollText, status: Activity, server: ServerIcon }
+const screens = { people: People, rooms: Rooms, invites: Invites, emoji: CustomEmoji, roles: Roles, audit: Audit, status: Status, server: Server }
 
 /** The pages for admins. In a file of its own, loaded when one is first opened. */
 export function Admin({ page }: { page: Page }) {
