@@ -73,7 +73,7 @@ type MailOutput struct {
 // SetMailInput sets a mail address.
 type SetMailInput struct {
 	Address  string `json:"address" doc:"Your mail address; empty for none"`
-	Password string `json:"password" doc:"Your password"`
+	Password string `json:"password,omitempty" doc:"Your password; without it, a proof that it is you is needed, see session.prove"`
 }
 
 // UpdateMailInput changes what mail is for.
@@ -185,7 +185,13 @@ func (s *Service) SetMail(ctx context.Context, who Caller, in SetMailInput) (Mai
 			return MailOutput{}, err
 		}
 	}
-	if _, err := s.checkPassword(ctx, who, "password", in.Password); err != nil {
+	var err error
+	if in.Password != "" {
+		_, err = s.checkPassword(ctx, who, "password", in.Password)
+	} else { // people who log in at a provider have none
+		err = s.proven(ctx, who)
+	}
+	if err != nil {
 		return MailOutput{}, err
 	}
 	if err := s.limit(ctx, "mail:"+string(who.User.ID), mailLetters); err != nil {

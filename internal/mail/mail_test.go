@@ -3,6 +3,7 @@ package mail
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -420,6 +421,30 @@ func TestATakenAccountIsTakenBack(t *testing.T) {
 	if err != nil || w.mail().Address != address {
 		t.Errorf("after all: %+v, %v", w.mail(), err)
 	}
+}
+
+// TestAddressWithoutAPassword: as for those who log in at a provider, a log-in
+// of just now, or a proof, is enough; an old session alone is not.
+func TestAddressWithoutAPassword(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	in, err := w.LogIn(ctx, chat.Caller{}, chat.LogInInput{Name: "Mary", Password: chattest.Password})
+	w.Must("log in", err)
+	who, err := w.Authenticate(ctx, in.Token, chat.Caller{})
+	w.Must("authenticate", err)
+	set := func() error {
+		_, err := w.SetMail(ctx, who, chat.SetMailInput{Address: address})
+		return err
+	}
+	w.Must("just logged in", set())
+	w.Wait(time.Hour)
+	e, ok := errors.AsType[*chat.Error](set())
+	if !ok || e.Details == nil || e.Details.Kind != chat.NeedsProof {
+		t.Errorf("an hour later: %v", e)
+	}
+	_, err = w.Prove(ctx, who, chat.ProofInput{Password: chattest.Password})
+	w.Must("prove", err)
+	w.Must("after a proof", set())
 }
 
 // TestMailIsLimited, so that no one's mailbox is filled through this server.

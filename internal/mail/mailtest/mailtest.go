@@ -97,6 +97,7 @@ func start(t testing.TB, change func(*smtp.Server), wrap func(net.Listener) net.
 	}()
 	t.Cleanup(func() {
 		server.Close()
+		l.Close() // of which the server knows nothing before it serves
 		<-done
 	})
 	return s

@@ -18,7 +18,7 @@ export interface Actions {
   'push.why': [{ room: string; no: number }, PushDecision]
   'push.test': [{ device: string }, Record<string, never>]
   'mail.get': [Record<string, never>, Mail]
-  'mail.set': [{ address: string; password: string }, Mail]
+  'mail.set': [{ address: string }, Mail]
   'mail.update': [{ notify: boolean }, Mail]
   'schedule.create': [{ room: string; at: string; text?: string; thread?: number; no?: number }, Scheduled]
   'report.create': [{ room: string; no: number; reason?: string }, Report]

@@ -37,7 +37,7 @@ export function Account() {
       <Privacy />
       {!external && passwords && <Password />}
       {!external && passwords && <Factors />}
-      {!external && passwords && <MailAddress />}
+      {!external && <MailAddress />}
       <Sessions />
     </>
   )

@@ -3,7 +3,7 @@ import { t } from '../../i18n'
 import type { Mail } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { changeOf, mailed } from '../../store/mail'
-import { toast, useChat } from '../../store/store'
+import { toast } from '../../store/store'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Switch } from '../kit/Switch'
 
@@ -57,16 +57,13 @@ function Line({ address, tag, hint }: { address: string; tag: string; hint?: str
 }
 
 function AddressForm({ mail, onChange }: { mail: Mail; onChange: (mail: Mail) => void }) {
-  const me = useChat((s) => s.me)
   const [typed, setTyped] = useState<string | null>(null) // while it is written
-  const [password, setPassword] = useState('')
   const next = useRef('')
   const { busy, submit, at, elsewhere } = useSubmit(async () => {
     const address = next.current
-    const now = await call('mail.set', { address, password })
+    const now = await call('mail.set', { address })
     onChange(now)
     setTyped(null)
-    setPassword('')
     if (!address) toast(t('mail.removed'))
     else if (now.pending) toast(t('mail.sent', { address }))
   })
@@ -83,16 +80,14 @@ function AddressForm({ mail, onChange }: { mail: Mail; onChange: (mail: Mail) =>
         set(shown.trim())
       }}
     >
-      <input type="text" className="visually-hidden" autoComplete="username" value={me.name} readOnly tabIndex={-1} aria-hidden="true" />
       <Field label={t('mail.title')} inputMode="email" autoComplete="email" autoCapitalize="none" spellCheck={false} dir="ltr" value={shown} onChange={(e) => setTyped(e.target.value)} error={at('address')} />
-      <Field label={t('password.old')} type="password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.target.value)} error={at('password')} />
-      <Fault text={elsewhere('address', 'password')} />
+      <Fault text={elsewhere('address')} />
       <div className="form-actions">
         <button className="button primary" disabled={busy || !change}>
           {t(`mail.${change ?? 'send'}`)}
         </button>
         {(mail.address || mail.pending) && (
-          <button type="button" className="button" disabled={busy} onClick={(e) => e.currentTarget.form!.reportValidity() && set('')}>
+          <button type="button" className="button" disabled={busy} onClick={() => set('')}>
             {t('mail.remove')}
           </button>
         )}
