@@ -1,0 +1,1 @@
+import{v as e}from"./app-BmTIPAjK.js";import{R as t,z as n}from"./createLucideIcon-ChZM0HJx.js";var r=()=>n(`choices`),i=()=>t(`choices`),a=t=>void e(`choices`,e=>({...e,...t})),o=(e,t)=>e.ctrlKey||e.metaKey||!e.shiftKey&&!t&&!i().enterBreaks;export{r as i,a as n,o as r,i as t};
